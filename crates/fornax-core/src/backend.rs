@@ -1,0 +1,81 @@
+//! The [`Backend`] trait and the backends that implement it.
+//!
+//! Generic code says `B: Backend` and never more. A backend joins by one (possibly empty) implementation a
+//! family: what it does not override runs by Burn's operations.
+
+use burn::tensor::backend::Backend as Burn;
+
+use crate::ops::{
+    ActivationOps, ConvOps, DenseOps, DropoutOps, EmbeddingOps, LossOps, NormalizationOps, OptimizerOps, PoolOps,
+};
+
+/// Every operation family that Fornax adds, on top of Burn's backend.
+pub trait Backend:
+    Burn
+    + ActivationOps
+    + ConvOps
+    + DenseOps
+    + DropoutOps
+    + EmbeddingOps
+    + LossOps
+    + NormalizationOps
+    + OptimizerOps
+    + PoolOps
+{
+}
+
+impl<B> Backend for B where
+    B: Burn
+        + ActivationOps
+        + ConvOps
+        + DenseOps
+        + DropoutOps
+        + EmbeddingOps
+        + LossOps
+        + NormalizationOps
+        + OptimizerOps
+        + PoolOps
+{
+}
+
+/// The backend that records what gradients need, around a plain one.
+pub type Autodiff<B> = burn::backend::Autodiff<B>;
+
+/// Burn's backend on the `ndarray` crate.
+#[cfg(feature = "ndarray")]
+pub type NdArray<E = f32> = burn::backend::NdArray<E>;
+
+/// Burn's pure-Rust CPU backend.
+#[cfg(feature = "flex")]
+pub type Flex = burn::backend::Flex;
+
+/// Burn's CUDA backend.
+#[cfg(feature = "cuda")]
+pub type Cuda = burn::backend::Cuda;
+
+/// The faster CPU backend that is compiled in.
+#[cfg(feature = "flex")]
+pub type Cpu = Flex;
+
+/// The faster CPU backend that is compiled in.
+#[cfg(all(feature = "ndarray", not(feature = "flex")))]
+pub type Cpu = NdArray;
+
+/// Implements the families that a backend does not override.
+#[allow(unused_macros)]
+macro_rules! by_burn {
+    ($backend:ty: $($family:ident),* $(,)?) => { $(impl $family for $backend {})* };
+}
+
+#[cfg(feature = "cuda")]
+by_burn!(Cuda: ActivationOps, ConvOps, DenseOps, DropoutOps, EmbeddingOps, LossOps, NormalizationOps, OptimizerOps, PoolOps);
+
+#[cfg(feature = "flex")]
+by_burn!(Flex: ActivationOps, ConvOps, DenseOps, DropoutOps, EmbeddingOps, LossOps, NormalizationOps, OptimizerOps, PoolOps);
+
+#[cfg(feature = "ndarray")]
+by_burn!(NdArray<f32>: ActivationOps, ConvOps, DenseOps, DropoutOps, EmbeddingOps, LossOps, NormalizationOps, OptimizerOps, PoolOps);
+
+// The oracle of the tests: every family by Burn's operations in f64.
+#[cfg(feature = "ndarray")]
+by_burn!(NdArray<f64>: ActivationOps, ConvOps, DenseOps, DropoutOps, EmbeddingOps, LossOps, NormalizationOps, OptimizerOps, PoolOps);

@@ -1,0 +1,253 @@
+//! Convolution (cross-correlation, as in every deep-learning library) of one to three spatial axes, channels last:
+//!
+//! `y[n, o, f] = sum over k, c of x[n, o * stride + k * dilation - before, c] W[k, c, f]`
+//!
+//! for positions `o` and `k` of as many components as there are spatial axes. With groups, the channels and the
+//! filters are cut into as many parts, and part meets part. The three maps of the family (output, cotangent of
+//! the input, cotangent of the kernel) are each linear in both arguments and closed under differentiation; the
+//! transposed convolution is the second.
+
+use burn::backend::{Autodiff, autodiff::checkpoint::strategy::CheckpointStrategy};
+use burn::tensor::backend::Backend as Burn;
+
+use super::record;
+use crate::DynTensor;
+
+/// Stride, dilation, zeros added before and after, a component a spatial axis, and the number of groups.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConvGeometry {
+    /// Steps of the window.
+    pub stride: Vec<usize>,
+    /// Distance of neighbouring kernel elements.
+    pub dilation: Vec<usize>,
+    /// Zeros before and after each axis.
+    pub padding: Vec<(usize, usize)>,
+    /// Parts into which channels and filters are cut.
+    pub groups: usize,
+}
+
+impl ConvGeometry {
+    /// The length of spatial axis `axis` of the output.
+    pub fn output_len(&self, axis: usize, input: usize, kernel: usize) -> usize {
+        let (before, after) = self.padding[axis];
+        let reach = (kernel - 1) * self.dilation[axis] + 1;
+        (input + before + after).checked_sub(reach).map_or(0, |rest| rest / self.stride[axis] + 1)
+    }
+}
+
+/// Convolutions on a backend: `x [n, spatial.., channels]`, `kernel [spatial.., channels / groups, filters]`,
+/// `y [n, spatial.., filters]`.
+pub trait ConvOps: Burn {
+    /// The convolution of `x`.
+    fn conv(x: DynTensor<Self>, kernel: DynTensor<Self>, geometry: &ConvGeometry) -> DynTensor<Self> {
+        reference(x, kernel, geometry)
+    }
+
+    /// The cotangent of `x` from that of `y`; `shape` is that of `x`.
+    fn conv_input(
+        dy: DynTensor<Self>,
+        kernel: DynTensor<Self>,
+        geometry: &ConvGeometry,
+        shape: &[usize],
+    ) -> DynTensor<Self> {
+        reference_input(dy, kernel, geometry, shape)
+    }
+
+    /// The cotangent of the kernel from that of `y`; `shape` is that of the kernel.
+    fn conv_kernel(
+        x: DynTensor<Self>,
+        dy: DynTensor<Self>,
+        geometry: &ConvGeometry,
+        shape: &[usize],
+    ) -> DynTensor<Self> {
+        reference_kernel(x, dy, geometry, shape)
+    }
+}
+
+/// One product a kernel element: the strided slice of the padded input that meets it, times its matrix.
+pub(crate) fn reference<B: Burn>(x: DynTensor<B>, kernel: DynTensor<B>, geometry: &ConvGeometry) -> DynTensor<B> {
+    let taps = Taps::new(&x.shape(), &kernel.shape(), geometry);
+    let x = taps.pad(x);
+    let mut y: Option<DynTensor<B>> = None;
+    for tap in taps.each() {
+        let part = taps.slice(x.clone(), &tap).matmul(taps.matrix(kernel.clone(), &tap));
+        y = Some(match y {
+            Some(y) => y.add(part),
+            None => part,
+        });
+    }
+    let y = y.expect("a kernel has at least one element");
+    y.permute(&[1, 0, 2]).reshape(&taps.output_shape())
+}
+
+pub(crate) fn reference_input<B: Burn>(
+    dy: DynTensor<B>,
+    kernel: DynTensor<B>,
+    geometry: &ConvGeometry,
+    shape: &[usize],
+) -> DynTensor<B> {
+    let taps = Taps::new(shape, &kernel.shape(), geometry);
+    let dy = taps.split(dy, taps.filters);
+    let mut dx: Option<DynTensor<B>> = None;
+    for tap in taps.each() {
+        let matrix = taps.matrix(kernel.clone(), &tap).permute(&[0, 2, 1]);
+        let part = taps.unslice(dy.clone().matmul(matrix), &tap);
+        dx = Some(match dx {
+            Some(dx) => dx.add(part),
+            None => part,
+        });
+    }
+    taps.unpad(dx.expect("a kernel has at least one element"))
+}
+
+pub(crate) fn reference_kernel<B: Burn>(
+    x: DynTensor<B>,
+    dy: DynTensor<B>,
+    geometry: &ConvGeometry,
+    shape: &[usize],
+) -> DynTensor<B> {
+    let taps = Taps::new(&x.shape(), shape, geometry);
+    let (x, dy) = (taps.pad(x), taps.split(dy, taps.filters));
+    let matrices = taps
+        .each()
+        .map(|tap| {
+            let product = taps.slice(x.clone(), &tap).permute(&[0, 2, 1]).matmul(dy.clone());
+            product.permute(&[1, 0, 2]).reshape(&[1, taps.channels / taps.groups, taps.filters])
+        })
+        .collect();
+    DynTensor::concatenate(matrices, 0).reshape(shape)
+}
+
+/// The elements of a kernel and where they fall on the padded input.
+struct Taps<'a> {
+    geometry: &'a ConvGeometry,
+    batch: usize,
+    channels: usize,
+    filters: usize,
+    groups: usize,
+    input: Vec<usize>,
+    kernel: Vec<usize>,
+    output: Vec<usize>,
+}
+
+impl<'a> Taps<'a> {
+    fn new(x: &[usize], kernel: &[usize], geometry: &'a ConvGeometry) -> Self {
+        let axes = kernel.len() - 2;
+        let input = x[1..=axes].to_vec();
+        let output = (0..axes).map(|axis| geometry.output_len(axis, input[axis], kernel[axis])).collect();
+        Self {
+            geometry,
+            batch: x[0],
+            channels: x[axes + 1],
+            filters: kernel[axes + 1],
+            groups: geometry.groups,
+            input,
+            kernel: kernel[..axes].to_vec(),
+            output,
+        }
+    }
+
+    fn output_shape(&self) -> Vec<usize> {
+        [&[self.batch], &self.output[..], &[self.filters]].concat()
+    }
+
+    /// The positions in the kernel in row-major order.
+    fn each(&self) -> impl Iterator<Item = Vec<usize>> + '_ {
+        (0..self.kernel.iter().product()).map(|mut flat: usize| {
+            let mut position = vec![0; self.kernel.len()];
+            for axis in (0..self.kernel.len()).rev() {
+                position[axis] = flat % self.kernel[axis];
+                flat /= self.kernel[axis];
+            }
+            position
+        })
+    }
+
+    fn pad<B: Burn>(&self, x: DynTensor<B>) -> DynTensor<B> {
+        (0..self.input.len()).fold(x, |x, axis| {
+            let (before, after) = self.geometry.padding[axis];
+            x.pad(axis + 1, before, after, 0.0)
+        })
+    }
+
+    fn unpad<B: Burn>(&self, x: DynTensor<B>) -> DynTensor<B> {
+        (0..self.input.len()).fold(x, |x, axis| {
+            let before = self.geometry.padding[axis].0;
+            x.slice(axis + 1, before, before + self.input[axis], 1)
+        })
+    }
+
+    /// The first and one past the last padded input position that `tap` meets on `axis`.
+    fn span(&self, axis: usize, tap: &[usize]) -> (usize, usize) {
+        let start = tap[axis] * self.geometry.dilation[axis];
+        (start, start + (self.output[axis] - 1) * self.geometry.stride[axis] + 1)
+    }
+
+    /// What `tap` meets: `[groups, rows, channels / groups]`.
+    fn slice<B: Burn>(&self, x: DynTensor<B>, tap: &[usize]) -> DynTensor<B> {
+        let x = (0..tap.len()).fold(x, |x, axis| {
+            let (start, end) = self.span(axis, tap);
+            x.slice(axis + 1, start, end, self.geometry.stride[axis])
+        });
+        self.split(x, self.channels)
+    }
+
+    /// The transpose of [`Self::slice`]: rows put back to their positions in a padded input of zeros.
+    fn unslice<B: Burn>(&self, rows: DynTensor<B>, tap: &[usize]) -> DynTensor<B> {
+        let shape = [&[self.batch], &self.output[..], &[self.channels]].concat();
+        let x = rows.permute(&[1, 0, 2]).reshape(&shape);
+        (0..tap.len()).fold(x, |x, axis| {
+            let (start, end) = self.span(axis, tap);
+            let (before, after) = self.geometry.padding[axis];
+            let total = self.input[axis] + before + after;
+            x.spread(axis + 1, self.geometry.stride[axis]).pad(axis + 1, start, total - end, 0.0)
+        })
+    }
+
+    /// `[.., width]` as `[groups, rows, width / groups]`.
+    fn split<B: Burn>(&self, tensor: DynTensor<B>, width: usize) -> DynTensor<B> {
+        let rows = tensor.len() / width;
+        tensor.reshape(&[rows, self.groups, width / self.groups]).permute(&[1, 0, 2])
+    }
+
+    /// The kernel's element `tap`: `[groups, channels / groups, filters / groups]`.
+    fn matrix<B: Burn>(&self, kernel: DynTensor<B>, tap: &[usize]) -> DynTensor<B> {
+        let kernel = (0..tap.len()).fold(kernel, |kernel, axis| kernel.slice(axis, tap[axis], tap[axis] + 1, 1));
+        kernel
+            .reshape(&[self.channels / self.groups, self.groups, self.filters / self.groups])
+            .permute(&[1, 0, 2])
+    }
+}
+
+impl<B: ConvOps, C: CheckpointStrategy> ConvOps for Autodiff<B, C> {
+    fn conv(x: DynTensor<Self>, kernel: DynTensor<Self>, geometry: &ConvGeometry) -> DynTensor<Self> {
+        record(
+            [x, kernel],
+            |[x, kernel]| (B::conv(x.clone(), kernel.clone(), geometry), (x, kernel, geometry.clone())),
+            |(x, kernel, geometry), dy, [want_x, want_kernel]| {
+                let dx = want_x.then(|| B::conv_input(dy.clone(), kernel.clone(), &geometry, &x.shape()));
+                [dx, want_kernel.then(|| B::conv_kernel(x, dy, &geometry, &kernel.shape()))]
+            },
+        )
+    }
+
+    fn conv_input(
+        dy: DynTensor<Self>,
+        kernel: DynTensor<Self>,
+        geometry: &ConvGeometry,
+        shape: &[usize],
+    ) -> DynTensor<Self> {
+        record(
+            [dy, kernel],
+            |[dy, kernel]| {
+                let dx = B::conv_input(dy.clone(), kernel.clone(), geometry, shape);
+                (dx, (dy, kernel, geometry.clone()))
+            },
+            |(dy, kernel, geometry), cotangent, [want_dy, want_kernel]| {
+                let of_dy = want_dy.then(|| B::conv(cotangent.clone(), kernel.clone(), &geometry));
+                let shape = kernel.shape();
+                [of_dy, want_kernel.then(|| B::conv_kernel(cotangent, dy, &geometry, &shape))]
+            },
+        )
+    }
+}

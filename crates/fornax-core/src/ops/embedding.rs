@@ -1,0 +1,48 @@
+//! Embedding: rows of a table by index, `y[.., :] = table[indices[..], :]`.
+
+use burn::backend::{Autodiff, autodiff::checkpoint::strategy::CheckpointStrategy};
+use burn::tensor::backend::Backend as Burn;
+
+use super::record;
+use crate::{DynTensor, Indices};
+
+/// Table look-ups on a backend. Every index has to lie in the table.
+pub trait EmbeddingOps: Burn {
+    /// `[..]` indices of a table `[rows, width]` to `[.., width]`.
+    fn embedding_lookup(table: DynTensor<Self>, indices: Indices<Self>) -> DynTensor<Self> {
+        reference(table, indices)
+    }
+
+    /// The cotangent of the table: the rows of `dy` added up by index.
+    fn embedding_lookup_backward(rows: usize, indices: Indices<Self>, dy: DynTensor<Self>) -> DynTensor<Self> {
+        reference_backward(rows, indices, dy)
+    }
+}
+
+pub(crate) fn reference<B: Burn>(table: DynTensor<B>, indices: Indices<B>) -> DynTensor<B> {
+    let mut shape = indices.shape();
+    let count = shape.iter().product();
+    shape.push(table.shape()[1]);
+    table.select(0, indices.reshape(&[count])).reshape(&shape)
+}
+
+pub(crate) fn reference_backward<B: Burn>(rows: usize, indices: Indices<B>, dy: DynTensor<B>) -> DynTensor<B> {
+    let count = indices.shape().iter().product();
+    let dy = dy.rows();
+    let table = DynTensor::<B>::zeros(&[rows, dy.shape()[1]], &dy.device());
+    DynTensor(B::float_select_add(table.0, 0, indices.reshape(&[count]).0, dy.0))
+}
+
+impl<B: EmbeddingOps, C: CheckpointStrategy> EmbeddingOps for Autodiff<B, C> {
+    fn embedding_lookup(table: DynTensor<Self>, indices: Indices<Self>) -> DynTensor<Self> {
+        record(
+            [table],
+            |[table]| {
+                let rows = table.shape()[0];
+                let indices = Indices::<B>(indices.0);
+                (B::embedding_lookup(table, indices.clone()), (rows, indices))
+            },
+            |(rows, indices), dy, _| [Some(B::embedding_lookup_backward(rows, indices, dy))],
+        )
+    }
+}

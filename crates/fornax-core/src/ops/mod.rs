@@ -1,0 +1,106 @@
+//! Operation families: what [`Backend`](crate::Backend) adds to Burn's backends.
+//!
+//! A family is one file: the equation, a trait whose methods have default bodies composed of Burn's operations
+//! (the reference in tests, and what runs on a backend that overrides nothing), the vector-Jacobian product, and
+//! the implementation for `Autodiff`, which records one node. The CPU kernels that NdArray and Flex share are in
+//! `cpu/`, under the family's name.
+
+mod activation;
+mod conv;
+mod dense;
+mod dropout;
+mod embedding;
+mod loss;
+mod normalization;
+mod optimizer;
+mod pool;
+
+pub use activation::{Activation, ActivationOps};
+pub use conv::{ConvGeometry, ConvOps};
+pub use dense::DenseOps;
+pub use dropout::DropoutOps;
+pub use embedding::EmbeddingOps;
+pub use loss::LossOps;
+pub use normalization::NormalizationOps;
+pub use optimizer::{OptimizerOps, Slots, UpdateRule};
+pub use pool::{PoolKind, PoolOps, Window};
+
+use burn::backend::Autodiff;
+use burn::backend::autodiff::checkpoint::{base::Checkpointer, strategy::CheckpointStrategy};
+use burn::backend::autodiff::grads::Gradients;
+use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
+use burn::tensor::backend::{AutodiffBackend, Backend as Burn};
+
+use crate::DynTensor;
+
+/// The cotangents of `N` parents from the state that the forward pass kept, the cotangent of the output, and
+/// which parents want one.
+type Vjp<B, S, const N: usize> = fn(S, DynTensor<B>, [bool; N]) -> [Option<DynTensor<B>>; N];
+
+/// Runs `forward` on the plain tensors of `parents` and records one node with the vector-Jacobian product `vjp`.
+fn record<B: Burn, C: CheckpointStrategy, S, const N: usize>(
+    parents: [DynTensor<Autodiff<B, C>>; N],
+    forward: impl FnOnce([DynTensor<B>; N]) -> (DynTensor<B>, S),
+    vjp: Vjp<B, S, N>,
+) -> DynTensor<Autodiff<B, C>>
+where
+    S: Clone + Send + std::fmt::Debug + 'static,
+{
+    let nodes = parents.each_ref().map(|parent| parent.0.node.clone());
+    let (output, state) = forward(parents.map(|parent| DynTensor(parent.0.primitive)));
+    DynTensor(match (Node { vjp }).prepare::<C>(nodes).compute_bound().stateful() {
+        OpsKind::Tracked(prepared) => prepared.finish(state, output.0),
+        OpsKind::UnTracked(prepared) => prepared.finish(output.0),
+    })
+}
+
+struct Node<B: Burn, S, const N: usize> {
+    vjp: Vjp<B, S, N>,
+}
+
+impl<B: Burn, S, const N: usize> std::fmt::Debug for Node<B, S, N> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Node").finish_non_exhaustive()
+    }
+}
+
+impl<B: Burn, S, const N: usize> Backward<B, N> for Node<B, S, N>
+where
+    S: Clone + Send + std::fmt::Debug + 'static,
+{
+    type State = S;
+
+    fn backward(self, ops: Ops<S, N>, grads: &mut Gradients, _checkpointer: &mut Checkpointer) {
+        let cotangent = DynTensor(grads.consume::<B>(&ops.node));
+        let wanted = ops.parents.each_ref().map(Option::is_some);
+        let cotangents = (self.vjp)(ops.state, cotangent, wanted);
+        for (parent, cotangent) in ops.parents.into_iter().zip(cotangents) {
+            if let (Some(parent), Some(cotangent)) = (parent, cotangent) {
+                grads.register::<B>(parent.id, cotangent.0);
+            }
+        }
+    }
+}
+
+/// The plain tensor under a tensor on an autodiff backend.
+fn inner<B: Burn, C: CheckpointStrategy>(tensor: DynTensor<Autodiff<B, C>>) -> DynTensor<B> {
+    DynTensor(tensor.0.primitive)
+}
+
+/// A plain tensor as a constant on an autodiff backend.
+fn constant<B: Burn, C: CheckpointStrategy>(tensor: DynTensor<B>) -> DynTensor<Autodiff<B, C>> {
+    DynTensor(<Autodiff<B, C> as AutodiffBackend>::from_inner(tensor.0))
+}
+
+/// The sum over all axes but the last, as a vector.
+fn sum_rows<B: Burn>(tensor: DynTensor<B>) -> DynTensor<B> {
+    let last = *tensor.shape().last().expect("at least one axis");
+    tensor.rows().sum_axis(0).reshape(&[last])
+}
+
+/// A vector as the last axis of a tensor of `rank` axes.
+fn as_last_axis<B: Burn>(vector: DynTensor<B>, rank: usize) -> DynTensor<B> {
+    let mut shape = vec![1; rank];
+    shape[rank - 1] = vector.len();
+    vector.reshape(&shape)
+}

@@ -1,0 +1,149 @@
+//! [`Value`]: what flows between layers, a tensor with what Keras attaches to it.
+
+use crate::{Array, Backend, DynTensor, Error, Indices, Mask, Result};
+
+/// A float tensor or a tensor of indices, with an optional mask of the time steps that count and, behind a
+/// softmax or sigmoid, the logits it was computed from.
+///
+/// The loss trains through the logits where it can, which is exact where probabilities are rounded to 0 or 1
+/// (Keras does the same on TensorFlow).
+#[derive(Clone, Debug)]
+pub struct Value<B: Backend> {
+    data: Data<B>,
+    mask: Option<Mask<B>>,
+    logits: Option<DynTensor<B>>,
+}
+
+#[derive(Clone, Debug)]
+enum Data<B: Backend> {
+    Float(DynTensor<B>),
+    Int(Indices<B>),
+}
+
+impl<B: Backend> Value<B> {
+    /// A host array on the device; integers become indices.
+    pub fn from_array(array: &Array, device: &B::Device) -> Self {
+        if array.is_integer() {
+            Indices::from_vec(array.to_i32(), array.shape(), device).into()
+        } else {
+            DynTensor::from_array(array, device).into()
+        }
+    }
+
+    /// The lengths of the axes; axis 0 is the batch.
+    pub fn shape(&self) -> Vec<usize> {
+        match &self.data {
+            Data::Float(tensor) => tensor.shape(),
+            Data::Int(indices) => indices.shape(),
+        }
+    }
+
+    /// The number of axes.
+    pub fn rank(&self) -> usize {
+        self.shape().len()
+    }
+
+    /// The elements as a float tensor (indices are converted).
+    pub fn float(self) -> DynTensor<B> {
+        match self.data {
+            Data::Float(tensor) => tensor,
+            Data::Int(indices) => indices.to_float(),
+        }
+    }
+
+    /// The elements as indices (floats are truncated).
+    pub fn indices(self) -> Indices<B> {
+        match self.data {
+            Data::Float(tensor) => tensor.to_indices(),
+            Data::Int(indices) => indices,
+        }
+    }
+
+    /// Burn's float tensor of rank `D`.
+    ///
+    /// # Errors
+    /// If the rank is another.
+    pub fn tensor<const D: usize>(self) -> Result<burn::tensor::Tensor<B, D>> {
+        self.float().tensor()
+    }
+
+    /// The time steps that count, `[batch, time]`.
+    pub fn mask(&self) -> Option<&Mask<B>> {
+        self.mask.as_ref()
+    }
+
+    /// The same tensor with another mask or none.
+    pub fn with_mask(self, mask: Option<Mask<B>>) -> Self {
+        Self { mask, ..self }
+    }
+
+    /// The logits behind a softmax or sigmoid.
+    pub fn logits(&self) -> Option<&DynTensor<B>> {
+        self.logits.as_ref()
+    }
+
+    /// The same tensor, remembered to be the softmax or sigmoid of `logits`.
+    pub fn with_logits(self, logits: DynTensor<B>) -> Self {
+        Self { logits: Some(logits), ..self }
+    }
+
+    /// The elements as a host array; indices stay integers.
+    pub fn to_array(&self) -> Array {
+        match &self.data {
+            Data::Float(tensor) => tensor.to_array(),
+            Data::Int(indices) => Array::from_i32(indices.shape(), indices.to_vec())
+                .expect("a tensor holds as many values as its shape"),
+        }
+    }
+
+    pub(crate) fn convert<C: Backend>(
+        self,
+        float: impl Fn(DynTensor<B>) -> DynTensor<C>,
+        int: impl Fn(Indices<B>) -> Indices<C>,
+        mask: impl Fn(Mask<B>) -> Mask<C>,
+    ) -> Value<C> {
+        Value {
+            data: match self.data {
+                Data::Float(tensor) => Data::Float(float(tensor)),
+                Data::Int(indices) => Data::Int(int(indices)),
+            },
+            mask: self.mask.map(mask),
+            logits: self.logits.map(float),
+        }
+    }
+
+    /// An error unless the shape behind the batch axis is `wanted`; `None` stands for any length.
+    ///
+    /// # Errors
+    /// Names `place`, the shape found and the shape wanted.
+    pub fn expect_shape(&self, place: impl ToString, wanted: &[Option<usize>]) -> Result<()> {
+        let shape = self.shape();
+        let fits = shape.len() == wanted.len() + 1
+            && shape[1..].iter().zip(wanted).all(|(&found, wanted)| wanted.is_none_or(|wanted| wanted == found));
+        if fits {
+            return Ok(());
+        }
+        let wanted: Vec<String> = std::iter::once("batch".into())
+            .chain(wanted.iter().map(|axis| axis.map_or("any".into(), |len| len.to_string())))
+            .collect();
+        Err(Error::shape(place, format!("{shape:?}"), format!("[{}]", wanted.join(", "))))
+    }
+}
+
+impl<B: Backend> From<DynTensor<B>> for Value<B> {
+    fn from(tensor: DynTensor<B>) -> Self {
+        Self { data: Data::Float(tensor), mask: None, logits: None }
+    }
+}
+
+impl<B: Backend> From<Indices<B>> for Value<B> {
+    fn from(indices: Indices<B>) -> Self {
+        Self { data: Data::Int(indices), mask: None, logits: None }
+    }
+}
+
+impl<B: Backend, const D: usize> From<burn::tensor::Tensor<B, D>> for Value<B> {
+    fn from(tensor: burn::tensor::Tensor<B, D>) -> Self {
+        DynTensor::from(tensor).into()
+    }
+}

@@ -1,0 +1,8 @@
+//! Data sets that are computed, not collected: always at hand, for examples and tests.
+//!
+//! They are **synthetic**. They show that a program runs and that a model learns; a figure of quality measured
+//! on them says nothing about real data and must never be quoted as such.
+
+mod digits;
+
+pub use digits::digits;

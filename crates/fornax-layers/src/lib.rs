@@ -1,0 +1,27 @@
+//! Layers, initializers, regularizers and constraints; models as a list of layers or as a graph.
+#![forbid(unsafe_code)]
+
+mod constraint;
+mod functional;
+mod graph;
+mod initializer;
+mod layer;
+pub mod layers;
+mod network;
+mod node;
+mod registry;
+mod regularizer;
+mod sequential;
+mod shape;
+
+pub use constraint::Constraint;
+pub use functional::{Apply, Functional, Inputs, Shared, Symbolic, input};
+pub use graph::Graph;
+pub use initializer::Initializer;
+pub use layer::{Context, Effects, Layer, MultiLayer, WeightSpec, WeightSpecs};
+pub use network::{IntoNetwork, Lifted, Network, Variable};
+pub use node::{Configured, Entry, IntoEntry, LayerExt, Node, snake_case};
+pub use registry::Registry;
+pub use regularizer::{OrthogonalMode, Regularizer};
+pub use sequential::Sequential;
+pub use shape::Shape;

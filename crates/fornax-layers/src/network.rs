@@ -1,0 +1,390 @@
+//! [`Network`]: a graph with its weights, ready to predict; training puts a loss and an optimizer around it.
+
+use fornax_core::{Array, Autodiff, Backend, DynTensor, Error, Philox, Result, Value};
+use serde_json::{Value as Json, json};
+
+use crate::graph::{Graph, root_context};
+use crate::layer::{Effects, Initial, WeightSpec};
+use crate::{Constraint, Context, Node, Regularizer, Shape, WeightSpecs};
+
+/// A model without an optimizer: structure and weights.
+#[derive(Debug)]
+pub struct Network<B: Backend> {
+    pub(crate) name: String,
+    pub(crate) graph: Graph<B>,
+    pub(crate) variables: Vec<Variable<B>>,
+    pub(crate) weights: Vec<DynTensor<B>>,
+    pub(crate) seed: u64,
+    pub(crate) device: B::Device,
+}
+
+/// What is known of a weight besides its value.
+#[derive(Debug)]
+pub struct Variable<B: Backend> {
+    name: String,
+    shape: Vec<usize>,
+    trainable: bool,
+    regularizer: Option<Regularizer>,
+    constraint: Option<Constraint>,
+    backend: std::marker::PhantomData<fn() -> B>,
+}
+
+impl<B: Backend> Clone for Variable<B> {
+    fn clone(&self) -> Self {
+        Self {
+            name: self.name.clone(),
+            shape: self.shape.clone(),
+            trainable: self.trainable,
+            regularizer: self.regularizer,
+            constraint: self.constraint,
+            backend: self.backend,
+        }
+    }
+}
+
+impl<B: Backend> Variable<B> {
+    /// The path `layer/weight`, unique in the model.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The lengths of the axes.
+    pub fn shape(&self) -> &[usize] {
+        &self.shape
+    }
+
+    /// Whether training moves it.
+    pub fn trainable(&self) -> bool {
+        self.trainable
+    }
+
+    /// The penalty on it.
+    pub fn regularizer(&self) -> Option<Regularizer> {
+        self.regularizer
+    }
+
+    /// The projection after each step.
+    pub fn constraint(&self) -> Option<Constraint> {
+        self.constraint
+    }
+}
+
+/// What a training step runs with: the weights on the autodiff backend.
+pub type Lifted<B> = Vec<DynTensor<Autodiff<B>>>;
+
+impl<B: Backend> Network<B> {
+    pub(crate) fn new(
+        name: String,
+        (graph, specs): (Graph<B>, Vec<(String, WeightSpec)>),
+        seed: u64,
+        device: B::Device,
+    ) -> Result<Self> {
+        let mut variables = vec![];
+        let mut weights = vec![];
+        for (name, spec) in specs {
+            let values = match spec.initial {
+                Initial::Values(values) => values,
+                Initial::Drawn(initializer) => initializer
+                    .values(&spec.shape, Philox::new(seed).named(&name))
+                    .map_err(|error| error.within(format!("weight {name}")))?,
+            };
+            weights.push(DynTensor::from_vec(values, &spec.shape, &device));
+            variables.push(Variable {
+                name,
+                shape: spec.shape,
+                trainable: spec.trainable,
+                regularizer: spec.regularizer,
+                constraint: spec.constraint,
+                backend: std::marker::PhantomData,
+            });
+        }
+        Ok(Self { name, graph, variables, weights, seed, device })
+    }
+
+    /// The model's name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The seed of the initial weights and of random layers.
+    pub fn seed(&self) -> u64 {
+        self.seed
+    }
+
+    /// Where the weights live.
+    pub fn device(&self) -> &B::Device {
+        &self.device
+    }
+
+    /// The shape of each input.
+    pub fn input_shapes(&self) -> &[Shape] {
+        &self.graph.inputs
+    }
+
+    /// The shape of each output.
+    pub fn output_shapes(&self) -> Vec<Shape> {
+        self.graph.output_shapes()
+    }
+
+    /// The names of the layers that the outputs come from.
+    pub fn output_names(&self) -> Vec<String> {
+        let producer = |slot| self.graph.calls.iter().find(|call| call.outputs.contains(&slot));
+        let name = |slot| producer(slot).map_or("input".into(), |call| self.graph.layers[call.layer].name.clone());
+        self.graph.outputs.iter().map(|&slot| name(slot)).collect()
+    }
+
+    /// The layers' names and classes, in the order in which they were added.
+    pub fn layers(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.graph.layers.iter().map(|member| (member.name.as_str(), member.node.class_name()))
+    }
+
+    /// What is known of the weights.
+    pub fn variables(&self) -> &[Variable<B>] {
+        &self.variables
+    }
+
+    /// The weights, in the order of [`Self::variables`].
+    pub fn weights(&self) -> &[DynTensor<B>] {
+        &self.weights
+    }
+
+    /// The number of weight elements.
+    pub fn parameter_count(&self) -> usize {
+        self.variables.iter().map(|variable| variable.shape.iter().product::<usize>()).sum()
+    }
+
+    /// The weight `name` (`layer/weight`).
+    ///
+    /// # Errors
+    /// If there is none.
+    pub fn weight(&self, name: &str) -> Result<Array> {
+        Ok(self.weights[self.position(name)?].to_array())
+    }
+
+    /// Gives the weight `name` (`layer/weight`) other values.
+    ///
+    /// # Errors
+    /// If there is none or the shapes differ.
+    pub fn set_weight(&mut self, name: &str, values: &Array) -> Result<()> {
+        let at = self.position(name)?;
+        if values.shape() != self.variables[at].shape {
+            return Err(Error::mismatch(
+                format!("weight {name}"),
+                format!("shape {:?}", values.shape()),
+                format!("{:?}", self.variables[at].shape),
+            ));
+        }
+        self.weights[at] = DynTensor::from_array(values, &self.device);
+        Ok(())
+    }
+
+    fn position(&self, name: &str) -> Result<usize> {
+        self.variables.iter().position(|variable| variable.name == name).ok_or_else(|| {
+            let names: Vec<&str> = self.variables.iter().map(Variable::name).collect();
+            Error::argument("weight", name, format!("one of {}", names.join(", ")))
+        })
+    }
+
+    /// Freezes or thaws a layer: whether training moves its weights. Moving statistics never become trainable.
+    ///
+    /// # Errors
+    /// If there is no layer of that name.
+    pub fn set_trainable(&mut self, layer: &str, trainable: bool) -> Result<()> {
+        let Some(at) = self.graph.layers.iter().position(|member| member.name == layer) else {
+            let names: Vec<&str> = self.graph.layers.iter().map(|member| member.name.as_str()).collect();
+            return Err(Error::argument("layer", layer, format!("one of {}", names.join(", "))));
+        };
+        let mut specs = WeightSpecs::default();
+        let call = self.graph.calls.iter().find(|call| call.layer == at).expect("every layer is called");
+        let inputs: Vec<Shape> = call.inputs.iter().map(|&slot| self.slot_shape(slot)).collect();
+        self.graph.layers[at].node.build(&inputs, &mut specs)?;
+        self.graph.layers[at].trainable = trainable;
+        for (position, spec) in self.graph.layers[at].weights.clone().zip(specs.0) {
+            self.variables[position].trainable = trainable && spec.trainable;
+        }
+        Ok(())
+    }
+
+    fn slot_shape(&self, slot: usize) -> Shape {
+        match self.graph.inputs.get(slot) {
+            Some(shape) => shape.clone(),
+            None => {
+                let call = self.graph.calls.iter().find(|call| call.outputs.contains(&slot));
+                let call = call.expect("every slot behind the inputs is some call's output");
+                call.shapes[slot - call.outputs.start].clone()
+            }
+        }
+    }
+
+    /// Copies the weights that another network has under the same name and shape; returns how many.
+    pub fn copy_matching(&mut self, other: &Self) -> usize {
+        let mut copied = 0;
+        for (variable, weight) in self.variables.iter().zip(&mut self.weights) {
+            let same = |from: &&Variable<B>| from.name == variable.name && from.shape == variable.shape;
+            if let Some(from) = other.variables.iter().find(same) {
+                *weight = other.weights[other.position(&from.name).expect("it was found")].clone();
+                copied += 1;
+            }
+        }
+        copied
+    }
+
+    /// The outputs for a batch, without a graph.
+    ///
+    /// # Errors
+    /// If the inputs are not of the model's shapes.
+    pub fn infer(&self, inputs: Vec<Value<B>>) -> Result<Vec<Value<B>>> {
+        let mut effects = Effects::default();
+        let random = Philox::new(self.seed);
+        self.graph.infer(inputs, &mut root_context(&self.weights, false, random, &mut effects))
+    }
+
+    /// The outputs of a training step with the lifted weights; `random` is the step's own generator.
+    ///
+    /// # Errors
+    /// If the inputs are not of the model's shapes.
+    pub fn train(
+        &self,
+        lifted: &Lifted<B>,
+        inputs: Vec<Value<B>>,
+        random: Philox,
+    ) -> Result<(Vec<Value<Autodiff<B>>>, Effects<Autodiff<B>>)> {
+        self.train_lifted(lifted, inputs.into_iter().map(Value::lift).collect(), random)
+    }
+
+    /// [`Self::train`] for inputs that are on the autodiff backend already.
+    ///
+    /// # Errors
+    /// If the inputs are not of the model's shapes.
+    pub fn train_lifted(
+        &self,
+        lifted: &Lifted<B>,
+        inputs: Vec<Value<Autodiff<B>>>,
+        random: Philox,
+    ) -> Result<(Vec<Value<Autodiff<B>>>, Effects<Autodiff<B>>)> {
+        let mut effects = Effects::default();
+        let outputs = self.graph.train(inputs, &mut root_context(lifted, true, random, &mut effects))?;
+        Ok((outputs, effects))
+    }
+
+    /// Takes the weights out of the store and lifts them for a step; [`Self::lower`] puts them back.
+    pub fn lift(&mut self) -> Lifted<B> {
+        let weights = std::mem::take(&mut self.weights);
+        weights.into_iter().zip(&self.variables).map(|(weight, variable)| weight.lift(variable.trainable)).collect()
+    }
+
+    /// Puts lifted weights back, each through `step`, which may move it.
+    pub fn lower(&mut self, lifted: Lifted<B>, mut step: impl FnMut(usize, DynTensor<B>) -> DynTensor<B>) {
+        self.weights =
+            lifted.into_iter().enumerate().map(|(index, weight)| step(index, weight.lower())).collect();
+    }
+
+    /// Replaces the value of the weight at `index` (moving statistics).
+    pub fn replace(&mut self, index: usize, value: DynTensor<B>) {
+        self.weights[index] = value;
+    }
+
+    /// The structure as JSON: classes, hyper-parameters and calls, without the weights.
+    pub fn config(&self) -> Json {
+        let layers: Vec<Json> = self.graph.layers.iter().map(|member| {
+            json!({
+                "class_name": member.node.class_name(),
+                "name": member.name,
+                "trainable": member.trainable,
+                "config": member.node.config(),
+            })
+        }).collect();
+        let calls: Vec<Json> = self
+            .graph
+            .calls
+            .iter()
+            .map(|call| json!({ "layer": call.layer, "inputs": call.inputs }))
+            .collect();
+        json!({
+            "name": self.name,
+            "seed": self.seed,
+            "inputs": self.graph.inputs,
+            "layers": layers,
+            "calls": calls,
+            "outputs": self.graph.outputs,
+        })
+    }
+}
+
+impl<B: Backend> Clone for Network<B> {
+    fn clone(&self) -> Self {
+        Self {
+            name: self.name.clone(),
+            graph: self.graph.clone(),
+            variables: self.variables.clone(),
+            weights: self.weights.clone(),
+            seed: self.seed,
+            device: self.device.clone(),
+        }
+    }
+}
+
+/// What becomes a network: a builder, or a network itself.
+pub trait IntoNetwork<B: Backend> {
+    /// Builds the layers and draws the weights.
+    ///
+    /// # Errors
+    /// If a layer cannot take its input.
+    fn into_network(self) -> Result<Network<B>>;
+}
+
+impl<B: Backend> IntoNetwork<B> for Network<B> {
+    fn into_network(self) -> Result<Network<B>> {
+        Ok(self)
+    }
+}
+
+/// A network as a layer of another: its weights become the other's, with their present values.
+#[derive(Debug)]
+pub(crate) struct Nested<B: Backend>(pub(crate) Network<B>);
+
+impl<B: Backend> Node<B> for Nested<B> {
+    fn class_name(&self) -> &str {
+        "Network"
+    }
+
+    fn config(&self) -> Json {
+        self.0.config()
+    }
+
+    fn build(&self, inputs: &[Shape], weights: &mut WeightSpecs) -> Result<Vec<Shape>> {
+        let wanted = self.0.input_shapes();
+        let fits = |(found, wanted): (&Shape, &Shape)| {
+            found.rank() == wanted.rank()
+                && found.axes().iter().zip(wanted.axes()).all(|(a, b)| b.is_none() || a == b)
+        };
+        if inputs.len() != wanted.len() || !inputs.iter().zip(wanted).all(fits) {
+            let list = |shapes: &[Shape]| shapes.iter().map(Shape::to_string).collect::<Vec<_>>().join(", ");
+            return Err(Error::shape("model inputs", list(inputs), list(wanted)));
+        }
+        for (variable, weight) in self.0.variables.iter().zip(&self.0.weights) {
+            let spec = weights.add_values(&variable.name, &variable.shape, weight.to_vec());
+            spec.regularizer(variable.regularizer).constraint(variable.constraint);
+            if !variable.trainable {
+                spec.not_trainable();
+            }
+        }
+        Ok(self.0.output_shapes())
+    }
+
+    fn infer(&self, inputs: Vec<Value<B>>, context: &mut Context<'_, B>) -> Result<Vec<Value<B>>> {
+        self.0.graph.infer(inputs, context)
+    }
+
+    fn train(
+        &self,
+        inputs: Vec<Value<Autodiff<B>>>,
+        context: &mut Context<'_, Autodiff<B>>,
+    ) -> Result<Vec<Value<Autodiff<B>>>> {
+        self.0.graph.train(inputs, context)
+    }
+
+    fn boxed(&self) -> Box<dyn Node<B>> {
+        Box::new(Self(self.0.clone()))
+    }
+}

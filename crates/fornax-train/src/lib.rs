@@ -1,0 +1,1 @@
+//! Losses, metrics, the training loop, callbacks and checkpoints of Fornax.
