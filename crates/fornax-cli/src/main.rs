@@ -1,1 +1,46 @@
-fn main() {}
+//! The `fornax` command: demos of the listings, data sets, compiled backends.
+#![forbid(unsafe_code)]
+
+mod data;
+mod demo;
+mod device;
+
+use std::process::ExitCode;
+
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+
+/// Keras-class deep learning for Rust.
+#[derive(Parser)]
+#[command(name = "fornax")]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Train each listing and print one table of what came out.
+    Demo(demo::Options),
+    /// Named data sets: download or list them.
+    Data(data::Options),
+}
+
+fn main() -> ExitCode {
+    let version =
+        format!("{} (backends: {})", env!("CARGO_PKG_VERSION"), fornax::device::compiled().join(", "));
+    // clap wants a text that lives as long as the program; there is one.
+    let version: &'static str = version.leak();
+    let matches = Arguments::command().version(version).get_matches();
+    let arguments = Arguments::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+    let outcome = match arguments.command {
+        Command::Demo(options) => demo::run(&options),
+        Command::Data(options) => data::run(options),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}

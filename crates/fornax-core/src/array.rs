@@ -128,7 +128,11 @@ impl Array {
     /// # Panics
     /// If the range reaches past the last row.
     pub fn rows(&self, range: Range<usize>) -> Self {
-        assert!(range.start <= range.end && range.end <= self.row_count(), "rows {range:?} of {:?}", self.shape);
+        assert!(
+            range.start <= range.end && range.end <= self.row_count(),
+            "rows {range:?} of {:?}",
+            self.shape
+        );
         let mut shape = self.shape.clone();
         shape[0] = range.end - range.start;
         Self { shape, values: self.values.clone(), start: self.start + range.start * self.row_len() }
@@ -211,7 +215,8 @@ impl Array {
 
     /// The array as one of `ndarray`, copied.
     pub fn to_ndarray(&self) -> ndarray::ArrayD<f32> {
-        ndarray::ArrayD::from_shape_vec(self.shape.clone(), self.to_f32()).expect("the shape holds the values")
+        ndarray::ArrayD::from_shape_vec(self.shape.clone(), self.to_f32())
+            .expect("the shape holds the values")
     }
 
     /// A matrix `[rows, columns]` as one of `nalgebra`, copied.
@@ -254,10 +259,14 @@ impl From<Vec<i32>> for Array {
 impl<D: ndarray::Dimension> From<ndarray::Array<f32, D>> for Array {
     fn from(array: ndarray::Array<f32, D>) -> Self {
         let shape = if array.ndim() == 0 { vec![1] } else { array.shape().to_vec() };
-        let values = if array.is_standard_layout() {
-            array.into_raw_vec_and_offset().0
-        } else {
-            array.iter().copied().collect()
+        let len = array.len();
+        // A sliced array may own more than it shows.
+        let values = match array.is_standard_layout() {
+            true => match array.into_raw_vec_and_offset() {
+                (all, Some(start)) if all.len() > len => all[start..start + len].to_vec(),
+                (all, _) => all,
+            },
+            false => array.iter().copied().collect(),
         };
         Self { shape, values: Values::F32(Arc::new(values)), start: 0 }
     }
@@ -288,6 +297,8 @@ mod tests {
         assert_eq!(Array::from(array.clone()).to_ndarray(), array.clone().into_dyn());
         let sliced = array.slice_move(ndarray::s![1.., 1..]);
         assert_eq!(Array::from(sliced).to_f32(), [5.0, 6.0]);
+        let rows = ndarray::arr2(&[[1.0f32, 2.0], [3.0, 4.0], [5.0, 6.0]]).slice_move(ndarray::s![1.., ..]);
+        assert_eq!(Array::from(rows).to_f32(), [3.0, 4.0, 5.0, 6.0]);
         let matrix = nalgebra::DMatrix::from_row_slice(2, 3, &[1.0f32, 2.0, 3.0, 4.0, 5.0, 6.0]);
         assert_eq!(Array::from(matrix.clone()).to_nalgebra().unwrap(), matrix);
     }

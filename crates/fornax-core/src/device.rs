@@ -69,7 +69,9 @@ impl FromStr for DeviceName {
         };
         match number {
             None | Some("0") => Ok(device),
-            Some(number) => Err(Error::device(name, format!("number {number}"), "0: there is one CPU device")),
+            Some(number) => {
+                Err(Error::device(name, format!("number {number}"), "0: there is one CPU device"))
+            }
         }
     }
 }
@@ -79,8 +81,9 @@ impl DeviceName {
     fn cuda(name: &str, number: &str) -> Result<Self> {
         use burn::tensor::backend::Backend;
 
-        let number: usize =
-            number.parse().map_err(|_| Error::device(name, format!("number {number:?}"), "a number such as cuda:1"))?;
+        let number: usize = number
+            .parse()
+            .map_err(|_| Error::device(name, format!("number {number:?}"), "a number such as cuda:1"))?;
         // The driver is loaded at run time and its loader panics where there is none.
         let count = std::panic::catch_unwind(|| crate::Cuda::device_count(0)).unwrap_or(0);
         match count {
@@ -106,4 +109,10 @@ impl fmt::Display for DeviceName {
             _ => unreachable!("a binary without a backend has no device"),
         }
     }
+}
+
+/// The GPU with this number.
+#[cfg(feature = "cuda")]
+pub fn cuda(number: usize) -> burn::backend::cuda::CudaDevice {
+    burn::backend::cuda::CudaDevice::new(number)
 }

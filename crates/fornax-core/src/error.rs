@@ -106,7 +106,12 @@ impl Error {
     }
 
     /// The file `path` holds `found` at `at` (a byte, line, field) where its format has `wanted`.
-    pub fn format(path: impl AsRef<Path>, at: impl ToString, found: impl ToString, wanted: impl ToString) -> Self {
+    pub fn format(
+        path: impl AsRef<Path>,
+        at: impl ToString,
+        found: impl ToString,
+        wanted: impl ToString,
+    ) -> Self {
         Self(Box::new(Repr::Format {
             path: path.as_ref().to_path_buf(),
             at: at.to_string(),
@@ -125,7 +130,12 @@ impl Error {
         Self(Box::new(Repr::Within { place: place.to_string(), source: self }))
     }
 
-    fn found_wanted(kind: ErrorKind, place: impl ToString, found: impl ToString, wanted: impl ToString) -> Self {
+    fn found_wanted(
+        kind: ErrorKind,
+        place: impl ToString,
+        found: impl ToString,
+        wanted: impl ToString,
+    ) -> Self {
         Self(Box::new(Repr::FoundWanted {
             kind,
             place: place.to_string(),

@@ -3,6 +3,8 @@
 mod array;
 mod autodiff;
 mod backend;
+#[cfg(any(feature = "flex", feature = "ndarray"))]
+mod cpu;
 pub mod device;
 mod error;
 pub mod ops;
@@ -12,7 +14,6 @@ mod value;
 
 pub use array::Array;
 pub use autodiff::Gradients;
-pub use backend::{Autodiff, Backend};
 #[cfg(any(feature = "flex", feature = "ndarray"))]
 pub use backend::Cpu;
 #[cfg(feature = "cuda")]
@@ -21,6 +22,7 @@ pub use backend::Cuda;
 pub use backend::Flex;
 #[cfg(feature = "ndarray")]
 pub use backend::NdArray;
+pub use backend::{Autodiff, Backend, BackendVisitor, visit_backends};
 pub use burn;
 pub use error::{Error, ErrorKind, Result};
 pub use random::Philox;

@@ -39,10 +39,15 @@ impl Philox {
     /// An independent generator for a name, for example a weight's path.
     pub fn named(self, name: &str) -> Self {
         // FNV-1a: stable over versions and platforms, unlike the standard library's hasher.
-        let hash = name
-            .bytes()
-            .fold(0xcbf2_9ce4_8422_2325, |hash: u64, byte| (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3));
+        let hash = name.bytes().fold(0xcbf2_9ce4_8422_2325, |hash: u64, byte| {
+            (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3)
+        });
         self.stream(hash)
+    }
+
+    /// The same stream under another seed: a layer with a seed of its own draws anew at each step all the same.
+    pub fn reseeded(self, seed: u64) -> Self {
+        Self { seed, ..self }
     }
 
     /// The number of values drawn so far.

@@ -116,11 +116,9 @@ impl<B: Burn> DynTensor<B> {
     pub fn tensor<const D: usize>(self) -> Result<Tensor<B, D>> {
         match self.rank() {
             rank if rank == D => Ok(self.tensor_unchecked()),
-            rank => Err(Error::shape(
-                "tensor",
-                format!("{:?} (rank {rank})", self.shape()),
-                format!("rank {D}"),
-            )),
+            rank => {
+                Err(Error::shape("tensor", format!("{:?} (rank {rank})", self.shape()), format!("rank {D}")))
+            }
         }
     }
 
@@ -478,6 +476,16 @@ impl<B: Burn> Mask<B> {
     /// Both hold.
     pub fn and(self, other: Self) -> Self {
         Self(B::bool_and(self.0, other.0))
+    }
+
+    /// At least one holds.
+    pub fn or(self, other: Self) -> Self {
+        Self(B::bool_or(self.0, other.0))
+    }
+
+    /// Masks joined along `axis`.
+    pub fn concatenate(parts: Vec<Self>, axis: usize) -> Self {
+        Self(B::bool_cat(parts.into_iter().map(|part| part.0).collect(), axis))
     }
 
     /// 1 where it holds, else 0.

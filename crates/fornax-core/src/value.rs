@@ -12,6 +12,8 @@ pub struct Value<B: Backend> {
     data: Data<B>,
     mask: Option<Mask<B>>,
     logits: Option<DynTensor<B>>,
+    /// The least and the largest index, where they were seen on the host.
+    range: Option<(i32, i32)>,
 }
 
 #[derive(Clone, Debug)]
@@ -24,7 +26,9 @@ impl<B: Backend> Value<B> {
     /// A host array on the device; integers become indices.
     pub fn from_array(array: &Array, device: &B::Device) -> Self {
         if array.is_integer() {
-            Indices::from_vec(array.to_i32(), array.shape(), device).into()
+            let values = array.to_i32();
+            let range = values.iter().copied().min().zip(values.iter().copied().max());
+            Self { range, ..Indices::from_vec(values, array.shape(), device).into() }
         } else {
             DynTensor::from_array(array, device).into()
         }
@@ -43,6 +47,22 @@ impl<B: Backend> Value<B> {
         self.shape().len()
     }
 
+    /// Where the elements live.
+    pub fn device(&self) -> B::Device {
+        match &self.data {
+            Data::Float(tensor) => tensor.device(),
+            Data::Int(indices) => indices.device(),
+        }
+    }
+
+    /// The same elements in another shape, without the mask and the logits, which belong to the old one.
+    pub fn reshape(self, shape: &[usize]) -> Self {
+        match self.data {
+            Data::Float(tensor) => tensor.reshape(shape).into(),
+            Data::Int(indices) => Self { range: self.range, ..indices.reshape(shape).into() },
+        }
+    }
+
     /// The elements as a float tensor (indices are converted).
     pub fn float(self) -> DynTensor<B> {
         match self.data {
@@ -57,6 +77,17 @@ impl<B: Backend> Value<B> {
             Data::Float(tensor) => tensor.to_indices(),
             Data::Int(indices) => indices,
         }
+    }
+
+    /// The least and the largest element as indices, none if there is no element. Indices that came from the host
+    /// carry it; of others the elements are copied to the host.
+    pub fn index_range(&self) -> Option<(i32, i32)> {
+        let values = match (&self.range, &self.data) {
+            (Some(range), _) => return Some(*range),
+            (None, Data::Int(indices)) => indices.to_vec(),
+            (None, Data::Float(tensor)) => tensor.clone().to_indices().to_vec(),
+        };
+        values.iter().copied().min().zip(values.iter().copied().max())
     }
 
     /// Burn's float tensor of rank `D`.
@@ -109,6 +140,7 @@ impl<B: Backend> Value<B> {
             },
             mask: self.mask.map(mask),
             logits: self.logits.map(float),
+            range: self.range,
         }
     }
 
@@ -119,7 +151,10 @@ impl<B: Backend> Value<B> {
     pub fn expect_shape(&self, place: impl ToString, wanted: &[Option<usize>]) -> Result<()> {
         let shape = self.shape();
         let fits = shape.len() == wanted.len() + 1
-            && shape[1..].iter().zip(wanted).all(|(&found, wanted)| wanted.is_none_or(|wanted| wanted == found));
+            && shape[1..]
+                .iter()
+                .zip(wanted)
+                .all(|(&found, wanted)| wanted.is_none_or(|wanted| wanted == found));
         if fits {
             return Ok(());
         }
@@ -132,13 +167,13 @@ impl<B: Backend> Value<B> {
 
 impl<B: Backend> From<DynTensor<B>> for Value<B> {
     fn from(tensor: DynTensor<B>) -> Self {
-        Self { data: Data::Float(tensor), mask: None, logits: None }
+        Self { data: Data::Float(tensor), mask: None, logits: None, range: None }
     }
 }
 
 impl<B: Backend> From<Indices<B>> for Value<B> {
     fn from(indices: Indices<B>) -> Self {
-        Self { data: Data::Int(indices), mask: None, logits: None }
+        Self { data: Data::Int(indices), mask: None, logits: None, range: None }
     }
 }
 

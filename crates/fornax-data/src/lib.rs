@@ -1,17 +1,26 @@
 //! Data sets, batches, readers of real files and fitted preprocessing for Fornax.
 //!
 //! A [`Dataset`] holds arrays of inputs and targets in memory; [`Batches`] turns it into shuffled, augmented,
-//! prefetched batches that depend on nothing but a seed.
+//! prefetched batches that depend on nothing but a seed. Files come in through [`idx`], [`csv`], [`npy`] and
+//! [`images`], or as a named set of [`datasets`]; [`preprocessing`] is fitted on the training part and applied to
+//! all.
 
 #![forbid(unsafe_code)]
 
+pub mod csv;
 pub mod datasets;
+pub mod download;
 pub mod idx;
+pub mod images;
+pub mod npy;
+pub mod preprocessing;
 pub mod synthetic;
 
 mod batches;
 mod dataset;
 mod files;
+mod table;
 
 pub use batches::{Batch, Batches, Epoch};
 pub use dataset::Dataset;
+pub use table::{Categories, Column, Table, Values};

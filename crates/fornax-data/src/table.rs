@@ -183,7 +183,11 @@ impl Table {
                 ));
             }
             if columns[..index].iter().any(|other| other.name == column.name) {
-                return Err(Error::argument("columns", format!("the name {} twice", column.name), "distinct names"));
+                return Err(Error::argument(
+                    "columns",
+                    format!("the name {} twice", column.name),
+                    "distinct names",
+                ));
             }
         }
         Ok(Self { columns })
@@ -253,8 +257,10 @@ impl Table {
             Values::Categories(categories) => Some(&categories.codes),
             Values::Numbers(_) => None,
         });
-        let codes = codes.ok_or_else(|| Error::data("table", "no target of categories", "one to stratify by"))?;
-        let classes: Vec<usize> = codes.iter().map(|code| code.map_or(usize::MAX, |code| code as usize)).collect();
+        let codes =
+            codes.ok_or_else(|| Error::data("table", "no target of categories", "one to stratify by"))?;
+        let classes: Vec<usize> =
+            codes.iter().map(|code| code.map_or(usize::MAX, |code| code as usize)).collect();
         let (train, held_out) = stratify(&classes, fraction, seed)?;
         Ok((self.gather(&train), self.gather(&held_out)))
     }
@@ -326,7 +332,8 @@ mod tests {
     fn table(rows: usize) -> Table {
         Table::new(vec![
             Column::numbers("x", (0..rows).map(|x| x as f32).collect()),
-            Column::categories("y", (0..rows).map(|x| Some(if x % 4 == 0 { "rare" } else { "common" }))).target(),
+            Column::categories("y", (0..rows).map(|x| Some(if x % 4 == 0 { "rare" } else { "common" })))
+                .target(),
         ])
         .unwrap()
     }
@@ -359,11 +366,16 @@ mod tests {
     fn what_cannot_be_a_data_set_is_named() {
         let names = |table: Result<Table>| table.and_then(|table| table.dataset()).unwrap_err().to_string();
         assert!(names(Table::new(vec![])).contains("at least one"));
-        assert!(names(Table::new(vec![Column::numbers("a", vec![1.0]), Column::numbers("b", vec![])])).contains("b"));
+        assert!(
+            names(Table::new(vec![Column::numbers("a", vec![1.0]), Column::numbers("b", vec![])]))
+                .contains("b")
+        );
         let twice = vec![Column::numbers("a", vec![1.0]), Column::numbers("a", vec![1.0])];
         assert!(names(Table::new(twice)).contains("the name a twice"));
         assert!(names(Table::new(vec![Column::categories("c", [Some("x")])])).contains("TableEncoder"));
-        assert!(names(Table::new(vec![Column::numbers("a", vec![1.0, f32::NAN])])).contains("column a, row 1"));
+        assert!(
+            names(Table::new(vec![Column::numbers("a", vec![1.0, f32::NAN])])).contains("column a, row 1")
+        );
         let target = Column::categories("t", [Some("x"), None]).target();
         let features = Column::numbers("a", vec![1.0, 2.0]);
         assert!(names(Table::new(vec![features, target])).contains("target t, row 1"));

@@ -86,7 +86,8 @@ impl<B: Backend> Shared<B> {
         let inputs = inputs.to_vec();
         let shapes: Vec<Shape> = inputs.iter().map(|input| input.shape.clone()).collect();
         let place = || {
-            let name = self.0.name.clone().unwrap_or_else(|| crate::node::snake_case(self.0.node.class_name()));
+            let name =
+                self.0.name.clone().unwrap_or_else(|| crate::node::snake_case(self.0.node.class_name()));
             format!("layer {name} ({})", self.0.node.class_name())
         };
         let built = self.0.node.build(&shapes, &mut WeightSpecs::default());
@@ -185,16 +186,22 @@ impl<B: Backend> Functional<B> {
     /// # Errors
     /// If an output depends on an input that is not among the model's, or two layers have the same name.
     pub fn build(self) -> Result<Network<B>> {
-        let mut order = Order { slots: HashMap::new(), layers: vec![], calls: vec![], next: self.inputs.len() };
+        let mut order =
+            Order { slots: HashMap::new(), layers: vec![], calls: vec![], next: self.inputs.len() };
         for (slot, input) in self.inputs.iter().enumerate() {
             if !matches!(*input.source, Source::Input) {
-                return Err(Error::argument("model input", "the output of a layer", "a tensor made by input()"));
+                return Err(Error::argument(
+                    "model input",
+                    "the output of a layer",
+                    "a tensor made by input()",
+                ));
             }
             if order.slots.insert(input.key(), slot).is_some() {
                 return Err(Error::argument("model input", "the same tensor twice", "each tensor once"));
             }
         }
-        let outputs: Vec<Slot> = self.outputs.iter().map(|output| order.visit(output)).collect::<Result<_>>()?;
+        let outputs: Vec<Slot> =
+            self.outputs.iter().map(|output| order.visit(output)).collect::<Result<_>>()?;
         let shapes = self.inputs.iter().map(|input| input.shape.clone()).collect();
         let entries = order.layers.iter().map(|layer| Entry {
             node: layer.node.boxed(),

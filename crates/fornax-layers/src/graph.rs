@@ -70,7 +70,8 @@ impl<B: Backend> Graph<B> {
             let shapes: Vec<Shape> = from.iter().map(|&slot| slots[slot].clone()).collect();
             let member = &mut layers[*layer];
             let mut specs = WeightSpecs::default();
-            let shapes = member.node.build(&shapes, &mut specs).map_err(|error| error.within(member.place()))?;
+            let shapes =
+                member.node.build(&shapes, &mut specs).map_err(|error| error.within(member.place()))?;
             let first_call = built.iter().all(|call: &Call| call.layer != *layer);
             if first_call {
                 member.weights = weights.len()..weights.len() + specs.0.len();
@@ -149,6 +150,7 @@ impl<B: Backend> Graph<B> {
                 weights: &context.weights[member.weights.clone()],
                 base: context.base + member.weights.start,
                 training: context.training,
+                trainable: context.trainable && member.trainable,
                 random: context.random.stream(index as u64),
                 effects: context.effects,
             };
@@ -167,7 +169,8 @@ impl<B: Backend> Graph<B> {
             ));
         }
         for (index, (value, shape)) in inputs.iter().zip(&self.inputs).enumerate() {
-            let place = if self.inputs.len() == 1 { "model input".into() } else { format!("model input {index}") };
+            let place =
+                if self.inputs.len() == 1 { "model input".into() } else { format!("model input {index}") };
             value.expect_shape(place, shape.axes())?;
         }
         Ok(())
@@ -201,7 +204,11 @@ impl<B: Backend> Member<B> {
 /// A structure from a file may name tensors that are not there.
 fn check_slots(slots: &[Slot], len: usize) -> Result<()> {
     match slots.iter().find(|&&slot| slot >= len) {
-        Some(slot) => Err(Error::mismatch("model structure", format!("tensor {slot}"), format!("one of the {len} before it"))),
+        Some(slot) => Err(Error::mismatch(
+            "model structure",
+            format!("tensor {slot}"),
+            format!("one of the {len} before it"),
+        )),
         None => Ok(()),
     }
 }
@@ -232,7 +239,11 @@ fn unique_names<B: Backend>(entries: &[Entry<B>]) -> Result<Vec<String>> {
             return Err(Error::argument("layer name", format!("{name:?}"), "a non-empty name without '/'"));
         }
         if taken.insert(name.clone(), 0).is_some() {
-            return Err(Error::argument("layer name", format!("{name} twice"), "names that are unique in a model"));
+            return Err(Error::argument(
+                "layer name",
+                format!("{name} twice"),
+                "names that are unique in a model",
+            ));
         }
     }
     let mut counts: HashMap<String, usize> = HashMap::new();
@@ -260,5 +271,5 @@ pub(crate) fn root_context<'a, B: Backend>(
     random: Philox,
     effects: &'a mut Effects<B>,
 ) -> Context<'a, B> {
-    Context { names: &[], weights, base: 0, training, random, effects }
+    Context { names: &[], weights, base: 0, training, trainable: true, random, effects }
 }

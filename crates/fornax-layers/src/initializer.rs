@@ -6,6 +6,8 @@
 use fornax_core::{Philox, Result};
 use serde::{Deserialize, Serialize};
 
+use crate::keras_object::from_keras_object;
+
 /// How a weight starts.
 ///
 /// ```
@@ -18,7 +20,7 @@ use serde::{Deserialize, Serialize};
 /// # Ok::<(), fornax_core::Error>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "class_name", content = "config")]
+#[serde(remote = "Self", tag = "class_name", content = "config")]
 #[non_exhaustive]
 pub enum Initializer {
     /// 0.
@@ -28,6 +30,7 @@ pub enum Initializer {
     /// A constant.
     Constant {
         /// The constant.
+        #[serde(default)]
         value: f32,
     },
     /// Uniform within `sqrt(6 / (fan_in + fan_out))`.
@@ -44,35 +47,109 @@ pub enum Initializer {
     LecunNormal,
     /// Uniform in `[minval, maxval)`.
     RandomUniform {
-        /// The lower bound.
+        /// The lower bound; -0.05 where a file does not say.
+        #[serde(default = "minus_twentieth")]
         minval: f32,
-        /// The upper bound.
+        /// The upper bound; 0.05 where a file does not say.
+        #[serde(default = "twentieth")]
         maxval: f32,
     },
     /// Normal.
     RandomNormal {
         /// The mean.
+        #[serde(default)]
         mean: f32,
-        /// The standard deviation.
+        /// The standard deviation; 0.05 where a file does not say.
+        #[serde(default = "twentieth")]
         stddev: f32,
     },
     /// Normal, drawn again beyond two deviations.
     TruncatedNormal {
         /// The mean.
+        #[serde(default)]
         mean: f32,
-        /// The standard deviation before truncation.
+        /// The standard deviation before truncation; 0.05 where a file does not say.
+        #[serde(default = "twentieth")]
         stddev: f32,
+    },
+    /// Of variance `scale / fan`, the general form of Glorot, He and Lecun.
+    VarianceScaling {
+        /// The factor; 1 where a file does not say.
+        #[serde(default = "one_f64")]
+        scale: f64,
+        /// Which fan.
+        #[serde(default)]
+        mode: FanMode,
+        /// Which distribution.
+        #[serde(default)]
+        distribution: Distribution,
     },
     /// A matrix with orthonormal rows or columns, times `gain`; leading axes are flattened into rows.
     Orthogonal {
-        /// The factor.
+        /// The factor; 1 where a file does not say.
+        #[serde(default = "one")]
         gain: f32,
     },
     /// The identity matrix times `gain`.
     Identity {
-        /// The factor.
+        /// The factor; 1 where a file does not say.
+        #[serde(default = "one")]
         gain: f32,
     },
+}
+
+from_keras_object!(
+    Initializer,
+    &[
+        ("uniform", "RandomUniform"),
+        ("normal", "RandomNormal"),
+        ("zero", "Zeros"),
+        ("one", "Ones"),
+        ("IdentityInitializer", "Identity"),
+        ("OrthogonalInitializer", "Orthogonal"),
+    ]
+);
+
+/// The fan that [`Initializer::VarianceScaling`] divides by.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FanMode {
+    /// Inputs of a unit.
+    #[default]
+    FanIn,
+    /// Outputs of a unit.
+    FanOut,
+    /// The mean of both.
+    FanAvg,
+}
+
+/// The distribution of [`Initializer::VarianceScaling`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Distribution {
+    /// Normal, drawn again beyond two deviations, of the deviation stated after that.
+    #[default]
+    TruncatedNormal,
+    /// Normal.
+    UntruncatedNormal,
+    /// Uniform.
+    Uniform,
+}
+
+fn minus_twentieth() -> f32 {
+    -0.05
+}
+
+fn twentieth() -> f32 {
+    0.05
+}
+
+fn one() -> f32 {
+    1.0
+}
+
+fn one_f64() -> f64 {
+    1.0
 }
 
 /// The deviation of a standard normal truncated at two deviations; variance-scaled normals are divided by it.
@@ -100,6 +177,19 @@ impl Initializer {
             Self::RandomUniform { minval, maxval } => draw(len, || random.uniform_in(minval, maxval)),
             Self::RandomNormal { mean, stddev } => draw(len, || mean + stddev * random.normal()),
             Self::TruncatedNormal { mean, stddev } => draw(len, || mean + stddev * random.truncated_normal()),
+            Self::VarianceScaling { scale, mode, distribution } => {
+                let fan = match mode {
+                    FanMode::FanIn => fan_in,
+                    FanMode::FanOut => fan_out,
+                    FanMode::FanAvg => (fan_in + fan_out) / 2.0,
+                };
+                let variance = scale / fan;
+                match distribution {
+                    Distribution::TruncatedNormal => scaled_normal(len, variance, random),
+                    Distribution::UntruncatedNormal => draw(len, || variance.sqrt() as f32 * random.normal()),
+                    Distribution::Uniform => uniform((3.0 * variance).sqrt()),
+                }
+            }
             Self::Orthogonal { gain } => orthogonal(shape, gain, random)?,
             Self::Identity { gain } => match *shape {
                 [rows, columns] => (0..rows * columns)
@@ -140,7 +230,9 @@ fn fans(shape: &[usize]) -> (f64, f64) {
 /// The Q factor of a normal matrix, signs fixed so that it is uniform (Mezzadri 2007), by modified Gram-Schmidt
 /// run twice, in `f64`.
 fn orthogonal(shape: &[usize], gain: f32, mut random: Philox) -> Result<Vec<f32>> {
-    let [leading @ .., columns] = shape else { return Err(unsuited("Orthogonal", shape, "at least two axes")) };
+    let [leading @ .., columns] = shape else {
+        return Err(unsuited("Orthogonal", shape, "at least two axes"));
+    };
     if leading.is_empty() {
         return Err(unsuited("Orthogonal", shape, "at least two axes"));
     }
@@ -168,6 +260,7 @@ fn orthogonal(shape: &[usize], gain: f32, mut random: Philox) -> Result<Vec<f32>
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::keras_object::assert_reads;
 
     fn deviation(values: &[f32]) -> f64 {
         (values.iter().map(|v| f64::from(*v).powi(2)).sum::<f64>() / values.len() as f64).sqrt()
@@ -209,6 +302,59 @@ mod tests {
             }
         }
         assert!(Initializer::Orthogonal { gain: 1.0 }.values(&[4], Philox::new(2)).is_err());
+    }
+
+    #[test]
+    fn the_named_ones_are_variance_scalings() {
+        let scaling = |scale, mode, distribution| Initializer::VarianceScaling { scale, mode, distribution };
+        for (named, general) in [
+            (Initializer::GlorotUniform, scaling(1.0, FanMode::FanAvg, Distribution::Uniform)),
+            (Initializer::GlorotNormal, scaling(1.0, FanMode::FanAvg, Distribution::TruncatedNormal)),
+            (Initializer::HeUniform, scaling(2.0, FanMode::FanIn, Distribution::Uniform)),
+            (Initializer::LecunNormal, scaling(1.0, FanMode::FanIn, Distribution::TruncatedNormal)),
+        ] {
+            let values = |initializer: Initializer| initializer.values(&[3, 4, 6], Philox::new(9)).unwrap();
+            for (a, b) in values(named).into_iter().zip(values(general)) {
+                assert!((a - b).abs() < 1e-6, "{named:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn keras_forms_are_read() {
+        assert_reads(
+            &[
+                r#""glorot_uniform""#,
+                r#""GlorotUniform""#,
+                r#"{"class_name": "GlorotUniform"}"#,
+                r#"{"module": "keras.initializers", "class_name": "GlorotUniform", "registered_name": null,
+                    "config": {"seed": null, "input_axes": null, "output_axes": null}}"#,
+            ],
+            &Initializer::GlorotUniform,
+        );
+        assert_reads(
+            &[r#""uniform""#, r#""random_uniform""#],
+            &Initializer::RandomUniform { minval: -0.05, maxval: 0.05 },
+        );
+        assert_reads(
+            &[r#""normal""#, r#""RandomNormal""#],
+            &Initializer::RandomNormal { mean: 0.0, stddev: 0.05 },
+        );
+        assert_reads(
+            &[r#"{"class_name": "TruncatedNormal", "config": {"stddev": 0.5, "seed": 3}}"#],
+            &Initializer::TruncatedNormal { mean: 0.0, stddev: 0.5 },
+        );
+        assert_reads(&[r#""orthogonal""#], &Initializer::Orthogonal { gain: 1.0 });
+        assert_reads(
+            &[r#""zeros""#, r#""zero""#, r#"{"class_name": "Zeros", "config": {}}"#],
+            &Initializer::Zeros,
+        );
+        assert_reads(
+            &[r#"{"class_name": "constant", "config": {"value": 2}}"#],
+            &Initializer::Constant { value: 2.0 },
+        );
+        let error = serde_json::from_str::<Initializer>(r#""gloriot""#).unwrap_err().to_string();
+        assert!(error.contains("unknown variant `Gloriot`") && error.contains("GlorotUniform"), "{error}");
     }
 
     fn ndarray_product(q: &[f32], rows: usize, columns: usize) -> Vec<f64> {

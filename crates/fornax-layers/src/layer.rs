@@ -79,8 +79,11 @@ pub trait MultiLayer: Clone + Debug + Send + Sync + Serialize + DeserializeOwned
     ///
     /// # Errors
     /// If the values of the inputs are out of the layer's domain.
-    fn call_all<B: Backend>(&self, inputs: Vec<Value<B>>, context: &mut Context<'_, B>)
-    -> Result<Vec<Value<B>>>;
+    fn call_all<B: Backend>(
+        &self,
+        inputs: Vec<Value<B>>,
+        context: &mut Context<'_, B>,
+    ) -> Result<Vec<Value<B>>>;
 }
 
 impl<L: Layer> MultiLayer for L {
@@ -152,7 +155,12 @@ pub struct WeightSpecs(pub(crate) Vec<WeightSpec>);
 
 impl WeightSpecs {
     /// A trainable weight.
-    pub fn add(&mut self, name: impl Into<String>, shape: &[usize], initializer: Initializer) -> &mut WeightSpec {
+    pub fn add(
+        &mut self,
+        name: impl Into<String>,
+        shape: &[usize],
+        initializer: Initializer,
+    ) -> &mut WeightSpec {
         self.push(name, shape, Initial::Drawn(initializer))
     }
 
@@ -160,7 +168,12 @@ impl WeightSpecs {
     ///
     /// # Panics
     /// If the shape holds another number of values.
-    pub fn add_values(&mut self, name: impl Into<String>, shape: &[usize], values: Vec<f32>) -> &mut WeightSpec {
+    pub fn add_values(
+        &mut self,
+        name: impl Into<String>,
+        shape: &[usize],
+        values: Vec<f32>,
+    ) -> &mut WeightSpec {
         assert_eq!(shape.iter().product::<usize>(), values.len(), "as many values as the shape holds");
         self.push(name, shape, Initial::Values(values))
     }
@@ -186,6 +199,8 @@ pub struct Context<'a, B: Backend> {
     /// The position of this layer's first weight in the model.
     pub(crate) base: usize,
     pub(crate) training: bool,
+    /// Whether the layer, and every model that it is nested in, is to be trained.
+    pub(crate) trainable: bool,
     pub(crate) random: Philox,
     pub(crate) effects: &'a mut Effects<B>,
 }
@@ -240,9 +255,27 @@ impl<B: Backend> Context<'_, B> {
         self.training
     }
 
+    /// Whether the layer is to be trained at all; a frozen layer is not.
+    pub fn trainable(&self) -> bool {
+        self.trainable
+    }
+
     /// A generator of this layer's own for this step.
     pub fn random(&self) -> Philox {
         self.random
+    }
+
+    /// The weight `name`, with what an earlier call of the layer in this step made of it.
+    ///
+    /// # Panics
+    /// If the layer stated no such weight.
+    pub fn latest(&self, name: &str) -> DynTensor<B> {
+        let position = self.names.iter().position(|known| *known == name).map(|at| self.base + at);
+        let updates = self.effects.updates.iter().rev();
+        match updates.into_iter().find(|(at, _)| Some(*at) == position) {
+            Some((_, value)) => value.clone(),
+            None => self.weight(name),
+        }
     }
 
     /// Gives a weight that no gradient moves a new value.

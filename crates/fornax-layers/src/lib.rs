@@ -1,10 +1,13 @@
 //! Layers, initializers, regularizers and constraints; models as a list of layers or as a graph.
 #![forbid(unsafe_code)]
 
+mod axis;
+mod burn_module;
 mod constraint;
 mod functional;
 mod graph;
 mod initializer;
+mod keras_object;
 mod layer;
 pub mod layers;
 mod network;
@@ -13,11 +16,14 @@ mod registry;
 mod regularizer;
 mod sequential;
 mod shape;
+mod summary;
 
+pub use axis::Axis;
+pub use burn_module::{BurnModule, Forward};
 pub use constraint::Constraint;
 pub use functional::{Apply, Functional, Inputs, Shared, Symbolic, input};
 pub use graph::Graph;
-pub use initializer::Initializer;
+pub use initializer::{Distribution, FanMode, Initializer};
 pub use layer::{Context, Effects, Layer, MultiLayer, WeightSpec, WeightSpecs};
 pub use network::{IntoNetwork, Lifted, Network, Variable};
 pub use node::{Configured, Entry, IntoEntry, LayerExt, Node, snake_case};

@@ -82,6 +82,9 @@ impl<B: Backend> Network<B> {
         let mut variables = vec![];
         let mut weights = vec![];
         for (name, spec) in specs {
+            if let Some(constraint) = spec.constraint {
+                constraint.check(spec.shape.len()).map_err(|error| error.within(format!("weight {name}")))?;
+            }
             let values = match spec.initial {
                 Initial::Values(values) => values,
                 Initial::Drawn(initializer) => initializer
@@ -129,7 +132,8 @@ impl<B: Backend> Network<B> {
     /// The names of the layers that the outputs come from.
     pub fn output_names(&self) -> Vec<String> {
         let producer = |slot| self.graph.calls.iter().find(|call| call.outputs.contains(&slot));
-        let name = |slot| producer(slot).map_or("input".into(), |call| self.graph.layers[call.layer].name.clone());
+        let name =
+            |slot| producer(slot).map_or("input".into(), |call| self.graph.layers[call.layer].name.clone());
         self.graph.outputs.iter().map(|&slot| name(slot)).collect()
     }
 
@@ -239,6 +243,61 @@ impl<B: Backend> Network<B> {
         self.graph.infer(inputs, &mut root_context(&self.weights, false, random, &mut effects))
     }
 
+    /// The output for each sample of `x`, in batches of 32.
+    ///
+    /// # Errors
+    /// If `x` is not of the model's input shape, or the model has several inputs or outputs (see
+    /// [`Self::predict_all`]).
+    pub fn predict(&self, x: &Array) -> Result<Array> {
+        if self.graph.outputs.len() != 1 {
+            return Err(Error::argument(
+                "predict",
+                format!("a model of {} outputs", self.graph.outputs.len()),
+                "predict_all",
+            ));
+        }
+        Ok(self.predict_all(std::slice::from_ref(x), 32)?.swap_remove(0))
+    }
+
+    /// The outputs for the inputs, each with as many samples, in batches of `batch_size`.
+    ///
+    /// # Errors
+    /// If the inputs are not of the model's shapes or have different numbers of samples, or `batch_size` is 0.
+    pub fn predict_all(&self, inputs: &[Array], batch_size: usize) -> Result<Vec<Array>> {
+        if batch_size == 0 {
+            return Err(Error::argument("batch_size", 0, "at least 1"));
+        }
+        let samples = inputs.first().map_or(0, Array::row_count);
+        if samples == 0 {
+            return Err(Error::data("inputs", "no sample", "at least one"));
+        }
+        if let Some(other) = inputs.iter().find(|input| input.row_count() != samples) {
+            return Err(Error::shape(
+                "inputs",
+                format!("{} samples", other.row_count()),
+                format!("{samples}, as in the first input"),
+            ));
+        }
+        let mut outputs: Vec<(Vec<usize>, Vec<f32>)> = vec![];
+        for start in (0..samples).step_by(batch_size) {
+            let rows = start..(start + batch_size).min(samples);
+            let batch = inputs.iter().map(|input| Value::from_array(&input.rows(rows.clone()), &self.device));
+            let batch = self.infer(batch.collect())?;
+            outputs.resize_with(batch.len(), Default::default);
+            for ((shape, values), output) in outputs.iter_mut().zip(batch) {
+                *shape = output.shape();
+                values.extend(output.float().to_vec());
+            }
+        }
+        outputs
+            .into_iter()
+            .map(|(mut shape, values)| {
+                shape[0] = samples;
+                Array::from_vec(shape, values)
+            })
+            .collect()
+    }
+
     /// The outputs of a training step with the lifted weights; `random` is the step's own generator.
     ///
     /// # Errors
@@ -270,7 +329,11 @@ impl<B: Backend> Network<B> {
     /// Takes the weights out of the store and lifts them for a step; [`Self::lower`] puts them back.
     pub fn lift(&mut self) -> Lifted<B> {
         let weights = std::mem::take(&mut self.weights);
-        weights.into_iter().zip(&self.variables).map(|(weight, variable)| weight.lift(variable.trainable)).collect()
+        weights
+            .into_iter()
+            .zip(&self.variables)
+            .map(|(weight, variable)| weight.lift(variable.trainable))
+            .collect()
     }
 
     /// Puts lifted weights back, each through `step`, which may move it.
@@ -286,14 +349,19 @@ impl<B: Backend> Network<B> {
 
     /// The structure as JSON: classes, hyper-parameters and calls, without the weights.
     pub fn config(&self) -> Json {
-        let layers: Vec<Json> = self.graph.layers.iter().map(|member| {
-            json!({
-                "class_name": member.node.class_name(),
-                "name": member.name,
-                "trainable": member.trainable,
-                "config": member.node.config(),
+        let layers: Vec<Json> = self
+            .graph
+            .layers
+            .iter()
+            .map(|member| {
+                json!({
+                    "class_name": member.node.class_name(),
+                    "name": member.name,
+                    "trainable": member.trainable,
+                    "config": member.node.config(),
+                })
             })
-        }).collect();
+            .collect();
         let calls: Vec<Json> = self
             .graph
             .calls

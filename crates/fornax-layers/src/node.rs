@@ -141,7 +141,11 @@ impl<B: Backend> IntoEntry<B> for Entry<B> {
 
 impl<B: Backend> IntoEntry<B> for Network<B> {
     fn into_entry(self) -> Entry<B> {
-        Entry { name: Some(self.name().to_owned()), node: Box::new(crate::network::Nested(self)), trainable: true }
+        Entry {
+            name: Some(self.name().to_owned()),
+            node: Box::new(crate::network::Nested(self)),
+            trainable: true,
+        }
     }
 }
 
@@ -168,9 +172,8 @@ pub fn snake_case(class_name: &str) -> String {
     let mut split = String::new();
     let mut at = 0;
     while at < chars.len() {
-        let word_follows = at + 2 < chars.len()
-            && chars[at + 1].is_uppercase()
-            && chars[at + 2].is_lowercase();
+        let word_follows =
+            at + 2 < chars.len() && chars[at + 1].is_uppercase() && chars[at + 2].is_lowercase();
         split.push(chars[at]);
         at += 1;
         if word_follows {

@@ -61,7 +61,9 @@ impl<B: Backend> Registry<B> {
                     Some(object) if object.is_empty() => L::deserialize(&Json::Null).map_err(|_| error),
                     _ => Err(error),
                 })
-                .map_err(|error| Error::mismatch(format!("configuration of {}", L::NAME), error, "its arguments"))?;
+                .map_err(|error| {
+                    Error::mismatch(format!("configuration of {}", L::NAME), error, "its arguments")
+                })?;
             Ok(layer.into_entry().node)
         });
         self
@@ -116,11 +118,14 @@ fn check_calls(saved: &SavedNetwork) -> Result<()> {
     if let Some(call) = saved.calls.iter().find(|call| call.layer >= saved.layers.len()) {
         return bad(format!("a call of layer {} of {}", call.layer, saved.layers.len()));
     }
-    if let Some(unused) = (0..saved.layers.len()).find(|&layer| saved.calls.iter().all(|call| call.layer != layer))
+    if let Some(unused) =
+        (0..saved.layers.len()).find(|&layer| saved.calls.iter().all(|call| call.layer != layer))
     {
         return bad(format!("no call of layer {}", saved.layers[unused].name));
     }
-    if saved.calls.iter().any(|call| call.inputs.is_empty()) || saved.inputs.is_empty() || saved.outputs.is_empty()
+    if saved.calls.iter().any(|call| call.inputs.is_empty())
+        || saved.inputs.is_empty()
+        || saved.outputs.is_empty()
     {
         return bad("a call, model or output without a tensor".into());
     }

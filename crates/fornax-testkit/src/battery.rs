@@ -50,8 +50,10 @@ impl<L: MultiLayer> Battery<L> {
 
     /// A network of this layer alone, on any backend with the same weights.
     pub fn network<B: Backend>(&self) -> Network<B> {
-        let inputs: Vec<Symbolic<B>> = self.inputs.iter().map(|shape| input(Shape::from(&shape[..]))).collect();
-        let outputs = Shared::new(self.layer.clone()).apply_all(&inputs[..]).expect("the layer takes its inputs");
+        let inputs: Vec<Symbolic<B>> =
+            self.inputs.iter().map(|shape| input(Shape::from(&shape[..]))).collect();
+        let outputs =
+            Shared::new(self.layer.clone()).apply_all(&inputs[..]).expect("the layer takes its inputs");
         Functional::new(&inputs[..], &outputs[..]).seed(1).build().expect("the layer builds")
     }
 
@@ -64,14 +66,21 @@ impl<L: MultiLayer> Battery<L> {
                     let mut random = Philox::new(which as u64);
                     Array::from_i32(shape, (0..len).map(|_| random.below(bound) as i32).collect())
                 }
-                None => Array::from_vec(shape, distinct_values(len, 7 + which as u64)),
+                None => {
+                    // No value of one input is near one of another: a maximum of both has a kink there.
+                    let offset = which as f32 / 512.0;
+                    let values =
+                        distinct_values(len, 7 + which as u64).into_iter().map(|value| value + offset);
+                    Array::from_vec(shape, values.collect())
+                }
             }
         });
         arrays.collect::<Result<_>>().expect("shapes hold their values")
     }
 
     fn outputs<B: Backend>(&self, network: &Network<B>, batch: usize) -> Vec<Array> {
-        let inputs = self.arrays(batch).iter().map(|array| Value::from_array(array, network.device())).collect();
+        let inputs =
+            self.arrays(batch).iter().map(|array| Value::from_array(array, network.device())).collect();
         let outputs = network.infer(inputs).expect("the layer runs");
         outputs.iter().map(Value::to_array).collect()
     }
@@ -96,7 +105,8 @@ impl<L: MultiLayer> Battery<L> {
     fn check_batch_of_one(&self, network: &Network<Oracle>, wanted: &[Array]) {
         for row in 0..3 {
             let arrays = self.arrays(3);
-            let one = arrays.iter().map(|array| Value::from_array(&array.rows(row..row + 1), network.device()));
+            let one =
+                arrays.iter().map(|array| Value::from_array(&array.rows(row..row + 1), network.device()));
             let outputs = network.infer(one.collect()).expect("the layer runs on one sample");
             for (found, wanted) in outputs.iter().zip(wanted) {
                 let place = format!("{}: sample {row} alone", L::NAME);

@@ -1,1 +1,78 @@
-//! Keras-class deep learning for Rust on Burn: describe, train, evaluate and ship a model.
+//! Keras-class deep learning for Rust, on Burn: describe a model in ten lines, train it on the CPU or on CUDA with
+//! the same code, evaluate it, and ship it as one binary.
+//!
+//! ```
+//! # #[cfg(feature = "flex")]
+//! # fn main() -> fornax::Result<()> {
+//! use fornax::prelude::*;
+//!
+//! let digits = synthetic::digits(1000, 1).flatten();
+//! let (train, test) = digits.split_validation(0.2)?;
+//! let mut model = Sequential::<Cpu>::new([784])
+//!     .add(Dense::new(64).activation(Relu))
+//!     .add(Dense::new(10).activation(Softmax))
+//!     .compile(Adam::default(), SparseCategoricalCrossentropy, [Accuracy])?;
+//! model.fit(&train, Fit::new().epochs(5))?;
+//! assert!(model.evaluate(&test)?.get("accuracy").unwrap() > 0.8);
+//! # Ok(())
+//! # }
+//! # #[cfg(not(feature = "flex"))]
+//! # fn main() {}
+//! ```
+//!
+//! `Cpu` becomes `Cuda` and nothing else changes. The crates behind this one can be used alone: `fornax-core`
+//! (backends and their operations), `fornax-data`, `fornax-layers`, `fornax-optim`, `fornax-train`.
+#![forbid(unsafe_code)]
+
+pub use fornax_core as core;
+pub use fornax_core::{Array, Backend, Error, ErrorKind, Result, burn, device};
+pub use fornax_data as data;
+pub use fornax_layers as layers;
+pub use fornax_optim as optim;
+pub use fornax_train as train;
+
+/// What a program that trains a model needs, under Keras's names.
+///
+/// Where a loss and a metric have the same name, the prelude has the loss; the metric is in
+/// [`train::metrics`](fornax_train::metrics). `Softmax` is the activation; the layer with an axis is
+/// [`layers::layers::Softmax`](fornax_layers::layers).
+pub mod prelude {
+    #[cfg(any(feature = "flex", feature = "ndarray"))]
+    pub use fornax_core::Cpu;
+    #[cfg(feature = "cuda")]
+    pub use fornax_core::Cuda;
+    #[cfg(feature = "flex")]
+    pub use fornax_core::Flex;
+    #[cfg(feature = "ndarray")]
+    pub use fornax_core::NdArray;
+    pub use fornax_core::ops::Activation::{
+        self, Elu, Exponential, Gelu, HardSigmoid, LeakyRelu, Linear, Mish, Relu, Relu6, Selu, Sigmoid, Silu,
+        Softmax, Softplus, Softsign, Tanh,
+    };
+    pub use fornax_core::{Array, Backend, Philox};
+    pub use fornax_data::{Dataset, datasets, synthetic};
+    pub use fornax_layers::layers::{
+        ActivityRegularization, Add, AveragePooling1D, AveragePooling2D, Concatenate, Conv1D,
+        Conv1DTranspose, Conv2D, Conv2DTranspose, Conv3D, Cropping1D, Cropping2D, Dense, DepthwiseConv2D,
+        Dot, Dropout, Flatten, GlobalAveragePooling1D, GlobalAveragePooling2D, GlobalMaxPooling1D,
+        GlobalMaxPooling2D, MaxPooling1D, MaxPooling2D, Multiply, Permute, RepeatVector, Reshape,
+        SeparableConv2D, UpSampling2D, ZeroPadding1D, ZeroPadding2D,
+    };
+    pub use fornax_layers::{
+        Apply, Constraint, Functional, Initializer, LayerExt, Network, Regularizer, Sequential, Shape,
+        Shared, Symbolic, input,
+    };
+    pub use fornax_optim::{Adadelta, Adagrad, Adam, AdamW, Adamax, Lion, Nadam, RMSprop, SGD, Schedule};
+    pub use fornax_train::callbacks::{
+        CsvLogger, EarlyStopping, LambdaCallback, LearningRateScheduler, ModelCheckpoint, ReduceLROnPlateau,
+        TensorBoard, TerminateOnNaN,
+    };
+    pub use fornax_train::losses::{
+        BinaryCrossentropy, BinaryFocalCrossentropy, CategoricalCrossentropy, CategoricalFocalCrossentropy,
+        CategoricalHinge, CosineSimilarity, Hinge, Huber, KLDivergence, LogCosh, MeanAbsoluteError,
+        MeanAbsolutePercentageError, MeanSquaredError, MeanSquaredLogarithmicError, Poisson,
+        SparseCategoricalCrossentropy, SquaredHinge,
+    };
+    pub use fornax_train::metrics::{AUC, Accuracy, F1Score, Precision, Recall, RootMeanSquaredError};
+    pub use fornax_train::{BackupAndRestore, Compile, Fit, History, Model};
+}

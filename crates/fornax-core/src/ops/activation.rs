@@ -2,16 +2,20 @@
 
 use burn::backend::{Autodiff, autodiff::checkpoint::strategy::CheckpointStrategy};
 use burn::tensor::backend::Backend as Burn;
-use serde::{Deserialize, Serialize};
+use serde::de::{Deserializer, Error, IntoDeserializer, MapAccess, Visitor};
+use serde::{Deserialize, Serialize, Serializer};
 
 use super::record;
 use crate::DynTensor;
 
 /// An activation function with Keras's name, formula and default constants.
 ///
+/// Serde writes Keras's name and reads Keras's other forms too: `swish` and `hard_swish`, nothing for `linear`, and
+/// an object `{"class_name": "function", "config": "relu"}`.
+///
 /// Source: `keras.activations`, Keras 3.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(remote = "Self", rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Activation {
     /// `x`.
@@ -44,8 +48,10 @@ pub enum Activation {
     /// `x Phi(x)`, with the normal distribution function by erf.
     Gelu,
     /// `x sigmoid x` (also called swish).
+    #[serde(alias = "swish")]
     Silu,
     /// `x hard_sigmoid x` (also called hard swish).
+    #[serde(alias = "hard_swish")]
     HardSilu,
     /// `x tanh(softplus x)`.
     Mish,
@@ -65,6 +71,48 @@ pub enum Activation {
     Softmax,
     /// `log softmax` over the last axis.
     LogSoftmax,
+}
+
+impl Serialize for Activation {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        Self::serialize(self, serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Activation {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(Form)
+    }
+}
+
+struct Form;
+
+impl<'de> Visitor<'de> for Form {
+    type Value = Activation;
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "the name of an activation")
+    }
+
+    fn visit_str<E: Error>(self, name: &str) -> Result<Activation, E> {
+        Activation::deserialize(name.into_deserializer())
+    }
+
+    fn visit_unit<E: Error>(self) -> Result<Activation, E> {
+        Ok(Activation::Linear)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut object: A) -> Result<Activation, A::Error> {
+        let mut found = None;
+        while let Some(key) = object.next_key::<String>()? {
+            if key == "config" {
+                found = Some(object.next_value::<Activation>()?);
+            } else {
+                object.next_value::<serde::de::IgnoredAny>()?;
+            }
+        }
+        found.ok_or_else(|| A::Error::missing_field("config"))
+    }
 }
 
 const SELU_ALPHA: f64 = 1.673_263_242_354_377_3;
@@ -193,9 +241,13 @@ pub(crate) fn reference_backward<B: Burn>(
         A::HardTanh => dy.fill_where(x.abs().less_scalar(1.0).not(), 0.0),
         A::TanhShrink => dy.mul(x.tanh().square()),
         A::Gelu => {
-            let density =
-                x.clone().square().mul_scalar(-0.5).exp().mul_scalar(0.5 * std::f64::consts::FRAC_2_SQRT_PI)
-                    .mul_scalar(std::f64::consts::FRAC_1_SQRT_2);
+            let density = x
+                .clone()
+                .square()
+                .mul_scalar(-0.5)
+                .exp()
+                .mul_scalar(0.5 * std::f64::consts::FRAC_2_SQRT_PI)
+                .mul_scalar(std::f64::consts::FRAC_1_SQRT_2);
             dy.mul(normal_distribution(x.clone()).add(x.mul(density)))
         }
         A::Silu => {

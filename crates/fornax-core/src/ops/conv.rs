@@ -65,7 +65,11 @@ pub trait ConvOps: Burn {
 }
 
 /// One product a kernel element: the strided slice of the padded input that meets it, times its matrix.
-pub(crate) fn reference<B: Burn>(x: DynTensor<B>, kernel: DynTensor<B>, geometry: &ConvGeometry) -> DynTensor<B> {
+pub(crate) fn reference<B: Burn>(
+    x: DynTensor<B>,
+    kernel: DynTensor<B>,
+    geometry: &ConvGeometry,
+) -> DynTensor<B> {
     let taps = Taps::new(&x.shape(), &kernel.shape(), geometry);
     let x = taps.pad(x);
     let mut y: Option<DynTensor<B>> = None;
@@ -212,7 +216,8 @@ impl<'a> Taps<'a> {
 
     /// The kernel's element `tap`: `[groups, channels / groups, filters / groups]`.
     fn matrix<B: Burn>(&self, kernel: DynTensor<B>, tap: &[usize]) -> DynTensor<B> {
-        let kernel = (0..tap.len()).fold(kernel, |kernel, axis| kernel.slice(axis, tap[axis], tap[axis] + 1, 1));
+        let kernel =
+            (0..tap.len()).fold(kernel, |kernel, axis| kernel.slice(axis, tap[axis], tap[axis] + 1, 1));
         kernel
             .reshape(&[self.channels / self.groups, self.groups, self.filters / self.groups])
             .permute(&[1, 0, 2])

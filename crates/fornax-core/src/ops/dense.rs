@@ -3,7 +3,7 @@
 use burn::backend::{Autodiff, autodiff::checkpoint::strategy::CheckpointStrategy};
 use burn::tensor::backend::Backend as Burn;
 
-use super::{as_last_axis, record, sum_rows};
+use super::record;
 use crate::DynTensor;
 
 /// Products with a weight matrix on a backend.
@@ -21,6 +21,18 @@ pub trait DenseOps: Burn {
         want: [bool; 2],
     ) -> [Option<DynTensor<Self>>; 2] {
         reference_backward(x, kernel, dy, want)
+    }
+
+    /// `x [.., units] + bias [units]`.
+    fn add_bias(x: DynTensor<Self>, bias: DynTensor<Self>) -> DynTensor<Self> {
+        let rank = x.rank();
+        x.add(as_last_axis(bias, rank))
+    }
+
+    /// The cotangent of a bias from that of the sum: the sum over all axes but the last.
+    fn add_bias_backward(dy: DynTensor<Self>) -> DynTensor<Self> {
+        let last = *dy.shape().last().expect("at least one axis");
+        dy.rows().sum_axis(0).reshape(&[last])
     }
 }
 
@@ -57,7 +69,7 @@ impl<B: DenseOps, C: CheckpointStrategy> DenseOps for Autodiff<B, C> {
                 [x, kernel, bias],
                 |[x, kernel, bias]| (B::dense(x.clone(), kernel.clone(), Some(bias)), [x, kernel]),
                 |[x, kernel], dy, [want_x, want_kernel, want_bias]| {
-                    let dbias = want_bias.then(|| sum_rows(dy.clone()));
+                    let dbias = want_bias.then(|| B::add_bias_backward(dy.clone()));
                     let [dx, dkernel] = B::dense_backward(x, kernel, dy, [want_x, want_kernel]);
                     [dx, dkernel, dbias]
                 },
@@ -69,4 +81,22 @@ impl<B: DenseOps, C: CheckpointStrategy> DenseOps for Autodiff<B, C> {
             ),
         }
     }
+
+    fn add_bias(x: DynTensor<Self>, bias: DynTensor<Self>) -> DynTensor<Self> {
+        record(
+            [x, bias],
+            |[x, bias]| (B::add_bias(x, bias), ()),
+            |(), dy, [want_x, want_bias]| {
+                let dbias = want_bias.then(|| B::add_bias_backward(dy.clone()));
+                [want_x.then_some(dy), dbias]
+            },
+        )
+    }
+}
+
+/// A vector as the last axis of a tensor of `rank` axes.
+fn as_last_axis<B: Burn>(vector: DynTensor<B>, rank: usize) -> DynTensor<B> {
+    let mut shape = vec![1; rank];
+    shape[rank - 1] = vector.len();
+    vector.reshape(&shape)
 }

@@ -14,7 +14,11 @@ pub trait EmbeddingOps: Burn {
     }
 
     /// The cotangent of the table: the rows of `dy` added up by index.
-    fn embedding_lookup_backward(rows: usize, indices: Indices<Self>, dy: DynTensor<Self>) -> DynTensor<Self> {
+    fn embedding_lookup_backward(
+        rows: usize,
+        indices: Indices<Self>,
+        dy: DynTensor<Self>,
+    ) -> DynTensor<Self> {
         reference_backward(rows, indices, dy)
     }
 }
@@ -26,7 +30,11 @@ pub(crate) fn reference<B: Burn>(table: DynTensor<B>, indices: Indices<B>) -> Dy
     table.select(0, indices.reshape(&[count])).reshape(&shape)
 }
 
-pub(crate) fn reference_backward<B: Burn>(rows: usize, indices: Indices<B>, dy: DynTensor<B>) -> DynTensor<B> {
+pub(crate) fn reference_backward<B: Burn>(
+    rows: usize,
+    indices: Indices<B>,
+    dy: DynTensor<B>,
+) -> DynTensor<B> {
     let count = indices.shape().iter().product();
     let dy = dy.rows();
     let table = DynTensor::<B>::zeros(&[rows, dy.shape()[1]], &dy.device());

@@ -30,7 +30,10 @@ pub trait LossOps: Burn {
     }
 
     /// The loss of each row and the probabilities, for target probabilities `[rows, classes]`.
-    fn cross_entropy(logits: DynTensor<Self>, targets: DynTensor<Self>) -> (DynTensor<Self>, DynTensor<Self>) {
+    fn cross_entropy(
+        logits: DynTensor<Self>,
+        targets: DynTensor<Self>,
+    ) -> (DynTensor<Self>, DynTensor<Self>) {
         reference(logits, targets)
     }
 }
@@ -77,7 +80,10 @@ impl<B: LossOps, C: CheckpointStrategy> LossOps for Autodiff<B, C> {
         (losses, super::constant(probabilities.expect("the forward pass has run")))
     }
 
-    fn cross_entropy(logits: DynTensor<Self>, targets: DynTensor<Self>) -> (DynTensor<Self>, DynTensor<Self>) {
+    fn cross_entropy(
+        logits: DynTensor<Self>,
+        targets: DynTensor<Self>,
+    ) -> (DynTensor<Self>, DynTensor<Self>) {
         let targets = inner(targets);
         let mut probabilities = None;
         let losses = record(

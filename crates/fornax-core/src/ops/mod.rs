@@ -5,14 +5,14 @@
 //! the implementation for `Autodiff`, which records one node. The CPU kernels that NdArray and Flex share are in
 //! `cpu/`, under the family's name.
 
-mod activation;
+pub(crate) mod activation;
 mod conv;
 mod dense;
 mod dropout;
 mod embedding;
-mod loss;
+pub(crate) mod loss;
 mod normalization;
-mod optimizer;
+pub(crate) mod optimizer;
 mod pool;
 
 pub use activation::{Activation, ActivationOps};
@@ -90,17 +90,4 @@ fn inner<B: Burn, C: CheckpointStrategy>(tensor: DynTensor<Autodiff<B, C>>) -> D
 /// A plain tensor as a constant on an autodiff backend.
 fn constant<B: Burn, C: CheckpointStrategy>(tensor: DynTensor<B>) -> DynTensor<Autodiff<B, C>> {
     DynTensor(<Autodiff<B, C> as AutodiffBackend>::from_inner(tensor.0))
-}
-
-/// The sum over all axes but the last, as a vector.
-fn sum_rows<B: Burn>(tensor: DynTensor<B>) -> DynTensor<B> {
-    let last = *tensor.shape().last().expect("at least one axis");
-    tensor.rows().sum_axis(0).reshape(&[last])
-}
-
-/// A vector as the last axis of a tensor of `rank` axes.
-fn as_last_axis<B: Burn>(vector: DynTensor<B>, rank: usize) -> DynTensor<B> {
-    let mut shape = vec![1; rank];
-    shape[rank - 1] = vector.len();
-    vector.reshape(&shape)
 }

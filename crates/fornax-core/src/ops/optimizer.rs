@@ -46,7 +46,8 @@ pub enum UpdateRule {
         /// Added to the norm.
         epsilon: f64,
     },
-    /// Adam with Nesterov momentum (Dozat 2016); `product` is that of the momentum schedule before this step.
+    /// Adam with Nesterov momentum (Dozat 2016): with `u_t = b1 (1 - 0.96^t / 2)` and `U_t = u_1 .. u_t`,
+    /// `w -= alpha (u_{t+1} m / (1 - U_{t+1}) + (1 - u_t) g / (1 - U_t)) / (sqrt(v / (1 - b2^t)) + eps)`.
     Nadam {
         /// Decay of the first moment.
         beta_1: f64,
@@ -126,6 +127,23 @@ fn blend<B: Burn>(x: DynTensor<B>, y: DynTensor<B>, rate: f64) -> DynTensor<B> {
     x.mul_scalar(rate).add(y.mul_scalar(1.0 - rate))
 }
 
+/// `rate x + (1 - rate) y` as `x + (1 - rate)(y - x)`, which is how Keras rounds the moments.
+fn approach<B: Burn>(x: DynTensor<B>, y: DynTensor<B>, rate: f64) -> DynTensor<B> {
+    x.clone().add(y.sub(x).mul_scalar(1.0 - rate))
+}
+
+/// Nadam's `u_t` and the product `U_t`.
+fn nadam_momentum(beta_1: f64, t: u64) -> (f64, f64) {
+    // 0.96^1000 is below 2^-53: from there on the factor of beta_1 is 1 in double precision.
+    let (mut power, mut product) = (1.0, beta_1.powf(t as f64));
+    for _ in 1..=t.min(1000) {
+        power *= 0.96;
+        product *= 1.0 - 0.5 * power;
+    }
+    let last = 0.96f64.powf(t as f64);
+    (beta_1 * (1.0 - 0.5 * last), product)
+}
+
 pub(crate) fn reference<B: Burn>(
     rule: &UpdateRule,
     w: DynTensor<B>,
@@ -144,8 +162,8 @@ pub(crate) fn reference<B: Burn>(
             w.add(if nesterov { ahead.mul_scalar(momentum).add(step) } else { ahead })
         }
         UpdateRule::Adam { beta_1, beta_2, epsilon, .. } => {
-            let m = blend(slots[0].clone(), g.clone(), beta_1);
-            let mut v = blend(slots[1].clone(), g.square(), beta_2);
+            let m = approach(slots[0].clone(), g.clone(), beta_1);
+            let mut v = approach(slots[1].clone(), g.square(), beta_2);
             slots[0] = m.clone();
             slots[1] = v.clone();
             if let Some(largest) = slots.get_mut(2) {
@@ -156,23 +174,22 @@ pub(crate) fn reference<B: Burn>(
             w.sub(m.mul_scalar(alpha).div(v.sqrt().add_scalar(epsilon)))
         }
         UpdateRule::Adamax { beta_1, beta_2, epsilon } => {
-            let m = blend(slots[0].clone(), g.clone(), beta_1);
+            let m = approach(slots[0].clone(), g.clone(), beta_1);
             let u = slots[1].clone().mul_scalar(beta_2).maximum(g.abs());
             slots[0] = m.clone();
             slots[1] = u.clone();
             w.sub(m.mul_scalar(alpha / (1.0 - power(beta_1))).div(u.add_scalar(epsilon)))
         }
         UpdateRule::Nadam { beta_1, beta_2, epsilon } => {
-            let momentum = |step: u64| beta_1 * (1.0 - 0.5 * 0.96f64.powf(step as f64));
-            let product: f64 = (1..=t).map(momentum).product();
-            let next = momentum(t + 1);
-            let m = blend(slots[0].clone(), g.clone(), beta_1);
-            let v = blend(slots[1].clone(), g.clone().square(), beta_2);
+            let (momentum, product) = nadam_momentum(beta_1, t);
+            let next = nadam_momentum(beta_1, t + 1).0;
+            let m = approach(slots[0].clone(), g.clone(), beta_1);
+            let v = approach(slots[1].clone(), g.clone().square(), beta_2);
             slots[0] = m.clone();
             slots[1] = v.clone();
             let m_hat = m
                 .mul_scalar(next / (1.0 - product * next))
-                .add(g.mul_scalar((1.0 - momentum(t)) / (1.0 - product)));
+                .add(g.mul_scalar((1.0 - momentum) / (1.0 - product)));
             let v_hat = v.mul_scalar(1.0 / (1.0 - power(beta_2)));
             w.sub(m_hat.mul_scalar(alpha).div(v_hat.sqrt().add_scalar(epsilon)))
         }

@@ -197,7 +197,8 @@ impl Taps<'_> {
         for axis in self.axes() {
             let counts = self.window.counts(axis, self.shape[axis + 1]);
             shape[axis + 1] = counts.len();
-            weights = weights.iter().flat_map(|w| counts.iter().map(move |&count| w / count as f32)).collect();
+            weights =
+                weights.iter().flat_map(|w| counts.iter().map(move |&count| w / count as f32)).collect();
         }
         DynTensor::from_vec(weights, &shape, device)
     }

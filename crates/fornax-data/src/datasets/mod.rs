@@ -4,12 +4,18 @@
 //! (`mnist`, `fashion-mnist`, ...). Files may be gzipped or plain.
 
 mod images;
+mod registry;
+mod tables;
 
 use std::path::{Path, PathBuf};
 
 use fornax_core::{Error, Result};
 
 pub use images::{fashion_mnist, mnist};
+pub use registry::{ALL, Source, SourceFile, get, source};
+pub use tables::{
+    adult, bank_marketing, bank_marketing_table, german_credit, german_credit_table, wdbc, wdbc_table,
+};
 
 use crate::files;
 

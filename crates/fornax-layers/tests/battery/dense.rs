@@ -1,4 +1,4 @@
-//! Every layer through the battery of `fornax-testkit`: shapes, backends, batches, files and gradients.
+//! The dense layer.
 
 use fornax_core::ops::Activation;
 use fornax_layers::{Regularizer, layers::*};

@@ -1,14 +1,16 @@
 //! Tables in text files: a [`Schema`] says how a file is written and what its columns hold.
 
-use std::collections::HashMap;
-use std::io::{BufRead, Read};
+mod reading;
+
+use std::io::BufRead;
 use std::path::Path;
 
 use csv::{ReaderBuilder, StringRecord, Trim};
 use fornax_core::{Error, Result};
+use reading::{Building, Filling, Width};
 
 use crate::files;
-use crate::table::{Categories, CategoryBuilder, Column, Table, Values};
+use crate::table::Table;
 
 /// What a column holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -175,7 +177,9 @@ impl Schema {
         // Without a header, listed columns that no position is given for are all the fields of a line.
         let width = match &names {
             Some(names) => Width::Exactly(names.len()),
-            None if self.fields.iter().all(|field| field.position.is_none()) => Width::Exactly(self.fields.len()),
+            None if self.fields.iter().all(|field| field.position.is_none()) => {
+                Width::Exactly(self.fields.len())
+            }
             None => Width::AtLeast(columns.iter().map(|column| column.position + 1).max().unwrap_or(1)),
         };
         for record in records {
@@ -215,7 +219,12 @@ impl Schema {
             let position = match (field.position, names) {
                 (Some(position), Some(names)) if position >= names.len() => {
                     let found = format!("{} columns", names.len());
-                    return Err(Error::format(path, "header", found, format!("a column {position} ({})", field.name)));
+                    return Err(Error::format(
+                        path,
+                        "header",
+                        found,
+                        format!("a column {position} ({})", field.name),
+                    ));
                 }
                 (Some(position), _) => position,
                 (None, None) => index,
@@ -252,7 +261,7 @@ impl Schema {
                     .flexible(true)
                     .trim(Trim::All)
                     .comment(self.comment)
-                    .from_reader(WithoutMark::new(reader));
+                    .from_reader(reader);
                 Ok(Box::new(reader.into_records().filter_map(move |record| match record {
                     Ok(record) if record.len() == 1 && record[0].is_empty() => None,
                     Ok(record) => Some(Ok((skipped + record.position().map_or(0, |at| at.line()), record))),
@@ -261,12 +270,15 @@ impl Schema {
             }
             Delimiter::Blanks => {
                 let comment = self.comment;
-                let lines = WithoutMark::new(reader);
-                let lines = std::io::BufReader::new(lines).lines().zip(skipped + 1..);
+                let lines = reader.lines().zip(skipped + 1..);
                 Ok(Box::new(lines.filter_map(move |(text, line)| match text {
                     Ok(text) if comment.is_some_and(|mark| text.as_bytes().first() == Some(&mark)) => None,
                     Ok(text) if text.trim().is_empty() => None,
-                    Ok(text) => Some(Ok((line, text.split_ascii_whitespace().collect()))),
+                    Ok(text) => {
+                        // A byte order mark is no part of the first field; the csv crate knows that by itself.
+                        let text = text.strip_prefix('\u{feff}').filter(|_| line == 1).unwrap_or(&text);
+                        Some(Ok((line, text.split_ascii_whitespace().collect())))
+                    }
                     Err(error) if error.kind() == std::io::ErrorKind::InvalidData => {
                         Some(Err(Error::format(path, format!("line {line}"), error, "UTF-8 text")))
                     }
@@ -274,112 +286,6 @@ impl Schema {
                 })))
             }
         }
-    }
-}
-
-/// How many fields a line has to have.
-#[derive(Clone, Copy)]
-enum Width {
-    Exactly(usize),
-    AtLeast(usize),
-}
-
-impl Width {
-    fn fits(self, found: usize) -> bool {
-        match self {
-            Self::Exactly(width) => found == width,
-            Self::AtLeast(width) => found >= width,
-        }
-    }
-}
-
-impl std::fmt::Display for Width {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Exactly(width) => write!(f, "{width}"),
-            Self::AtLeast(width) => write!(f, "at least {width}"),
-        }
-    }
-}
-
-/// A column while its file is read.
-struct Building {
-    name: String,
-    target: bool,
-    position: usize,
-    values: Filling,
-}
-
-enum Filling {
-    Numbers(Vec<f32>),
-    Learned(CategoryBuilder),
-    Fixed { vocabulary: Vec<String>, codes: Vec<Option<u32>>, known: HashMap<String, u32> },
-}
-
-impl Filling {
-    fn new(kind: &Kind) -> Option<Self> {
-        match kind {
-            Kind::Number => Some(Self::Numbers(vec![])),
-            Kind::Category => Some(Self::Learned(CategoryBuilder::default())),
-            Kind::CategoryOf(vocabulary) => {
-                let known = vocabulary.iter().cloned().zip(0..).collect();
-                Some(Self::Fixed { vocabulary: vocabulary.clone(), codes: vec![], known })
-            }
-            Kind::Ignore => None,
-        }
-    }
-}
-
-impl Building {
-    /// Adds a value; an error says what was wanted.
-    fn push(&mut self, value: Option<&str>) -> Result<(), String> {
-        match (&mut self.values, value) {
-            (Filling::Numbers(numbers), None) => numbers.push(f32::NAN),
-            (Filling::Numbers(numbers), Some(text)) => match text.parse::<f32>() {
-                Ok(number) if number.is_finite() => numbers.push(number),
-                _ => return Err("a finite number".into()),
-            },
-            (Filling::Learned(builder), value) => builder.push(value),
-            (Filling::Fixed { codes, .. }, None) => codes.push(None),
-            (Filling::Fixed { vocabulary, codes, known }, Some(text)) => match known.get(text) {
-                Some(&code) => codes.push(Some(code)),
-                None => return Err(format!("one of {}", vocabulary.join(", "))),
-            },
-        }
-        Ok(())
-    }
-
-    fn finish(self) -> Column {
-        let values = match self.values {
-            Filling::Numbers(numbers) => Values::Numbers(numbers),
-            Filling::Learned(builder) => Values::Categories(builder.finish()),
-            Filling::Fixed { vocabulary, codes, .. } => Values::Categories(Categories::new(vocabulary, codes)),
-        };
-        Column::new(self.name, self.target, values)
-    }
-}
-
-/// Text without the byte order mark that some programs put before UTF-8.
-struct WithoutMark<R> {
-    reader: R,
-    started: bool,
-}
-
-impl<R> WithoutMark<R> {
-    fn new(reader: R) -> Self {
-        Self { reader, started: false }
-    }
-}
-
-impl<R: BufRead> Read for WithoutMark<R> {
-    fn read(&mut self, out: &mut [u8]) -> std::io::Result<usize> {
-        if !self.started {
-            self.started = true;
-            if self.reader.fill_buf()?.starts_with(b"\xef\xbb\xbf") {
-                self.reader.consume(3);
-            }
-        }
-        self.reader.read(out)
     }
 }
 
@@ -397,6 +303,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::table::Values;
 
     fn schema() -> Schema {
         Schema::new().column("a", Kind::Number).column("b", Kind::Category)
@@ -410,7 +317,9 @@ mod tests {
     fn columns_are_found_by_name_or_by_place() {
         let by_name = schema().parse("x,b, a\n9,\"p, q\", 1.5\n9,z,-2e3\n\n".as_bytes(), "t.csv").unwrap();
         assert_eq!(by_name.column("a").unwrap().values(), &Values::Numbers(vec![1.5, -2000.0]));
-        let Values::Categories(categories) = by_name.column("b").unwrap().values() else { panic!("categories") };
+        let Values::Categories(categories) = by_name.column("b").unwrap().values() else {
+            panic!("categories")
+        };
         assert_eq!(categories.vocabulary(), ["p, q", "z"]);
         let by_place = schema().header(false).parse("1.5,\"p, q\"\n-2000,z".as_bytes(), "t.csv").unwrap();
         assert_eq!(by_place, by_name);
@@ -422,10 +331,12 @@ mod tests {
             .column_at(0, "b", Kind::Category);
         let text = "title\nunits,\n# no\n\"p, q\",-,1.5,-,-\nz,-,-2000\n";
         assert_eq!(skipping.parse(text.as_bytes(), "t.csv").unwrap(), by_name);
-        let blanks = schema().header(false).blanks().parse("1.5  p\t\n\n -2000 z \n".as_bytes(), "t.csv").unwrap();
+        let blanks =
+            schema().header(false).blanks().parse("1.5  p\t\n\n -2000 z \n".as_bytes(), "t.csv").unwrap();
         assert_eq!(blanks.column("a").unwrap(), by_name.column("a").unwrap());
         let marked = schema().parse("\u{feff}a,b\n1,z\n".as_bytes(), "t.csv").unwrap();
         assert_eq!(marked.len(), 1, "a byte order mark is no part of the first name");
+        assert_eq!(schema().blanks().parse("\u{feff}a b\n1 z\n".as_bytes(), "t.csv").unwrap(), marked);
     }
 
     #[test]
@@ -437,12 +348,18 @@ mod tests {
             "t.csv: line 4, column a: found \"one\", wanted a finite number"
         );
         for number in ["inf", "NaN", "1e99", "1,5", "0x10"] {
-            assert!(error(&schema().delimiter(b';'), &format!("a;b\n{number};x\n")).contains("column a"), "{number}");
+            assert!(
+                error(&schema().delimiter(b';'), &format!("a;b\n{number};x\n")).contains("column a"),
+                "{number}"
+            );
         }
         assert_eq!(error(&schema(), "a,c\n"), "t.csv: header: found a, c, wanted a column b");
         assert!(error(&schema(), "").contains("a header"));
         let fixed = Schema::new().target("a", Kind::CategoryOf(vec!["yes".into(), "no".into()]));
-        assert_eq!(error(&fixed, "a\nyes\nmaybe\n"), "t.csv: line 3, column a: found \"maybe\", wanted one of yes, no");
+        assert_eq!(
+            error(&fixed, "a\nyes\nmaybe\n"),
+            "t.csv: line 3, column a: found \"maybe\", wanted one of yes, no"
+        );
         assert!(error(&Schema::new().column("a", Kind::Ignore), "a\n1\n").contains("no column to keep"));
         let latin1 = schema().parse(&b"a,b\n1,caf\xe9\n"[..], "t.csv").unwrap_err().to_string();
         assert!(latin1.starts_with("t.csv: line 2") && latin1.contains("UTF-8"), "{latin1}");
@@ -454,7 +371,9 @@ mod tests {
     fn marks_stand_for_missing_values() {
         let table = schema().missing(["?", "NA"]).parse("a,b\n?,x\n1,NA\n2,\n".as_bytes(), "t.csv").unwrap();
         assert_eq!(table.column("a").unwrap().missing_count(), 1);
-        let Values::Categories(categories) = table.column("b").unwrap().values() else { panic!("categories") };
+        let Values::Categories(categories) = table.column("b").unwrap().values() else {
+            panic!("categories")
+        };
         assert_eq!(categories.iter().collect::<Vec<_>>(), [Some("x"), None, Some("")]);
         let dots = schema().trim_end('.').parse("a,b\n3.,x.\n".as_bytes(), "t.csv").unwrap();
         let Values::Categories(categories) = dots.column("b").unwrap().values() else { panic!("categories") };

@@ -1,0 +1,126 @@
+//! Every operation family and both listings on CUDA against NdArray, and their times. Needs an NVIDIA driver.
+#![forbid(unsafe_code)]
+
+use std::process::ExitCode;
+use std::time::Instant;
+
+use fornax::core::ops::{Activation, ConvGeometry, PoolKind, UpdateRule, Window};
+use fornax::core::{Cuda, DynTensor, Indices, NdArray, Philox};
+use fornax::prelude::*;
+use fornax::{Error, Result};
+use fornax_benches::{MODELS, model, samples};
+
+fn main() -> ExitCode {
+    if let Err(error) = "cuda".parse::<fornax::device::DeviceName>() {
+        eprintln!("error: {error}");
+        return ExitCode::FAILURE;
+    }
+    let mut failed = 0;
+    for (name, wanted, found) in
+        operations::<NdArray>().into_iter().zip(operations::<Cuda>()).map(|((name, a), (_, b))| (name, a, b))
+    {
+        let error =
+            wanted.iter().zip(&found).map(|(w, f)| (w - f).abs() / w.abs().max(1.0)).fold(0.0, f32::max);
+        let pass = wanted.len() == found.len() && error < 1e-4;
+        failed += usize::from(!pass);
+        println!("{name:<24} largest error {error:.1e} {}", if pass { "pass" } else { "FAIL" });
+    }
+    for name in MODELS {
+        match listing(name) {
+            Ok(text) => println!("{text}"),
+            Err(error) => {
+                failed += 1;
+                println!("{name}: {error} FAIL");
+            }
+        }
+    }
+    println!("{failed} failed");
+    if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn noise<B: Backend>(shape: &[usize], seed: u64) -> DynTensor<B> {
+    let mut values = vec![0.0; shape.iter().product()];
+    Philox::new(seed).fill_uniform(&mut values);
+    values.iter_mut().for_each(|value| *value -= 0.5);
+    DynTensor::from_vec(values, shape, &B::Device::default())
+}
+
+/// The result of every operation on the same inputs.
+fn operations<B: Backend>() -> Vec<(String, Vec<f32>)> {
+    let mut results: Vec<(String, Vec<f32>)> = vec![];
+    let mut keep = |name: &str, tensor: DynTensor<B>| results.push((name.to_owned(), tensor.to_vec()));
+    let (x, kernel, bias, dy) =
+        (noise::<B>(&[7, 13], 1), noise(&[13, 5], 2), noise(&[5], 3), noise(&[7, 5], 4));
+    keep("dense", B::dense(x.clone(), kernel.clone(), Some(bias.clone())));
+    let [dx, dkernel] = B::dense_backward(x.clone(), kernel, dy.clone(), [true, true]);
+    keep("dense dx", dx.expect("it was wanted"));
+    keep("dense dkernel", dkernel.expect("it was wanted"));
+    keep("add_bias", B::add_bias(dy.clone(), bias));
+    keep("add_bias dbias", B::add_bias_backward(dy));
+    for activation in Activation::ALL {
+        let y = B::activate(x.clone(), activation);
+        keep(&format!("{activation:?}"), y.clone());
+        keep(
+            &format!("{activation:?} dx"),
+            B::activate_backward(x.clone(), y, noise(&[7, 13], 5), activation),
+        );
+    }
+    let image = noise::<B>(&[2, 9, 8, 4], 6);
+    let geometry =
+        ConvGeometry { stride: vec![2, 1], dilation: vec![1, 2], padding: vec![(1, 0), (2, 1)], groups: 2 };
+    let kernel = noise::<B>(&[3, 2, 2, 6], 7);
+    let y = B::conv(image.clone(), kernel.clone(), &geometry);
+    let dy = noise::<B>(&y.shape(), 8);
+    keep("conv", y);
+    keep("conv dx", B::conv_input(dy.clone(), kernel, &geometry, &[2, 9, 8, 4]));
+    keep("conv dkernel", B::conv_kernel(image.clone(), dy, &geometry, &[3, 2, 2, 6]));
+    let window = Window { size: vec![3, 2], stride: vec![2, 2], padding: vec![(1, 1), (0, 1)] };
+    for kind in [PoolKind::Max, PoolKind::Average] {
+        let y = B::pool(image.clone(), &window, kind);
+        let dy = noise::<B>(&y.shape(), 9);
+        keep(&format!("pool {kind:?}"), y.clone());
+        keep(&format!("pool {kind:?} dx"), B::pool_backward(image.clone(), y, dy, &window, kind));
+    }
+    for axis in [0, 1] {
+        let [y, _, variance] = B::standardize(x.clone(), axis, 1e-3);
+        keep("standardize", y.clone());
+        keep("standardize dx", B::standardize_backward(y, variance, noise(&[7, 13], 10), axis, 1e-3));
+    }
+    keep("dropout", B::dropout(x.clone(), 0.3, &[7, 13], Philox::new(3)));
+    let ids = || Indices::<B>::from_vec(vec![3, 0, 3], &[3], &B::Device::default());
+    keep("embedding", B::embedding_lookup(x.clone(), ids()));
+    keep("embedding dtable", B::embedding_lookup_backward(7, ids(), noise(&[3, 13], 11)));
+    let labels = Indices::<B>::from_vec(vec![3, 0, 12, 5, 5, 1, 9], &[7], &B::Device::default());
+    let (losses, probabilities) = B::sparse_cross_entropy(x.clone(), labels.clone());
+    keep("cross entropy", losses);
+    keep("cross entropy dx", B::sparse_cross_entropy_backward(probabilities, labels, noise(&[7], 12)));
+    let rules = [
+        UpdateRule::Sgd { momentum: 0.9, nesterov: true },
+        UpdateRule::Adam { beta_1: 0.9, beta_2: 0.999, epsilon: 1e-7, amsgrad: false },
+        UpdateRule::Rmsprop { rho: 0.9, momentum: 0.0, epsilon: 1e-7, centered: false },
+    ];
+    for rule in rules {
+        let device = B::Device::default();
+        let slots = rule.slots().into_iter().map(|value| DynTensor::full(&[7, 13], value, &device));
+        let moved = B::update(&rule, x.clone(), &mut slots.collect(), noise(&[7, 13], 13), 1e-2, 1);
+        keep(&format!("{rule:?}"), moved);
+    }
+    results
+}
+
+/// Ten steps on both backends have the same losses; then the time of a step on CUDA.
+fn listing(name: &str) -> Result<String> {
+    let set = samples(name, 320)?;
+    let wanted = model::<NdArray>(name, Default::default())?
+        .fit(&set, Fit::new().shuffle(false).verbose(false))?
+        .last("loss");
+    let mut cuda = model::<Cuda>(name, Default::default())?;
+    let found = cuda.fit(&set, Fit::new().shuffle(false).verbose(false))?.last("loss");
+    let (wanted, found) = (wanted.unwrap_or(f64::NAN), found.unwrap_or(f64::NAN));
+    if (wanted - found).abs() > 1e-3 * wanted {
+        return Err(Error::training(format!("loss of {name} on CUDA"), found, wanted));
+    }
+    let clock = Instant::now();
+    cuda.fit(&samples(name, 32 * 200)?, Fit::new().verbose(false))?;
+    Ok(format!("{name:<24} loss {found:.5} pass, {:.3} ms a step", 5.0 * clock.elapsed().as_secs_f64()))
+}

@@ -1,0 +1,69 @@
+//! Our side of the race: `race BACKEND BENCH...` prints one JSON object a bench, `{"bench", "ms"}`.
+//!
+//! `MODEL-fit` is a training step at batch 32 inside `fit`; `MODEL-predict` a prediction a sample at batch 32;
+//! `MODEL-predict-1` a prediction of one sample.
+#![forbid(unsafe_code)]
+
+use std::time::Instant;
+
+use fornax::prelude::*;
+use fornax::{Error, Result};
+use fornax_benches::{model, samples};
+
+const BATCH: usize = 32;
+
+fn main() -> Result<()> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let Some((backend, benches)) = arguments.split_first() else {
+        return Err(Error::argument("arguments", "none", "BACKEND BENCH..."));
+    };
+    for bench in benches {
+        let milliseconds = match backend.as_str() {
+            #[cfg(feature = "flex")]
+            "flex" => time::<Flex>(bench)?,
+            #[cfg(feature = "ndarray")]
+            "ndarray" => time::<NdArray>(bench)?,
+            #[cfg(feature = "cuda")]
+            "cuda" => time::<Cuda>(bench)?,
+            other => return Err(Error::argument("backend", other, "one that is compiled in")),
+        };
+        println!("{}", serde_json::json!({ "bench": bench, "ms": milliseconds }));
+    }
+    Ok(())
+}
+
+fn time<B: Backend>(bench: &str) -> Result<f64> {
+    let (name, kind) = bench.split_once('-').unwrap_or((bench, ""));
+    let mut model = model::<B>(name, B::Device::default())?;
+    let steps = if name == "dense" { 1000 } else { 60 };
+    match kind {
+        "fit" => {
+            let fit = || Fit::new().batch_size(BATCH).verbose(false);
+            model.fit(&samples(name, BATCH * (steps / 10))?, fit())?;
+            let set = samples(name, BATCH * steps)?;
+            Ok(1e3 * model.fit(&set, fit())?.seconds_per_epoch() / steps as f64)
+        }
+        "predict" => {
+            let set = samples(name, BATCH * steps)?;
+            let per_set = repeat(2, || model.predict(&set.inputs()[0]))?;
+            Ok(per_set / set.len() as f64)
+        }
+        "predict-1" => {
+            let one = samples(name, 1)?;
+            repeat(20 * steps, || model.predict(&one.inputs()[0]))
+        }
+        _ => Err(Error::argument("bench", bench, "MODEL-fit, MODEL-predict or MODEL-predict-1")),
+    }
+}
+
+/// Milliseconds a call, after a tenth of the calls to warm up.
+fn repeat<T>(calls: usize, mut call: impl FnMut() -> Result<T>) -> Result<f64> {
+    for _ in 0..calls.div_ceil(10) {
+        call()?;
+    }
+    let clock = Instant::now();
+    for _ in 0..calls {
+        call()?;
+    }
+    Ok(1e3 * clock.elapsed().as_secs_f64() / calls as f64)
+}

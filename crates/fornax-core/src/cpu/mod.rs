@@ -1,0 +1,25 @@
+//! The CPU kernels, loops over slices that NdArray and Flex share, and what binds them to the two backends.
+
+#[macro_use]
+mod simd;
+
+mod activation;
+mod conv;
+mod dense;
+mod gemm;
+mod host;
+mod loss;
+mod optimizer;
+mod pool;
+
+/// Implements an operation family for both CPU backends with the same body.
+macro_rules! impl_for_cpu {
+    ($family:ident { $($body:tt)* }) => {
+        #[cfg(feature = "ndarray")]
+        impl $family for crate::NdArray<f32> { $($body)* }
+
+        #[cfg(feature = "flex")]
+        impl $family for crate::Flex { $($body)* }
+    };
+}
+use impl_for_cpu;

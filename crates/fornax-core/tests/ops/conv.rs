@@ -1,0 +1,166 @@
+//! Convolution: one sum of products `x W dy`, of which the three maps are the partial sums.
+
+use fornax_core::ops::{ConvGeometry, ConvOps};
+use fornax_core::{Backend, Flex, NdArray};
+use fornax_testkit::{Oracle, assert_close, gradient::check_gradient};
+use proptest::prelude::*;
+
+use super::{Point, Recorded, config, index, point, positions, tensor, to_f32};
+
+/// A convolution with all its tensors.
+#[derive(Clone, Debug)]
+struct Case {
+    geometry: ConvGeometry,
+    x: Vec<usize>,
+    kernel: Vec<usize>,
+}
+
+impl Case {
+    fn axes(&self) -> usize {
+        self.kernel.len() - 2
+    }
+
+    fn y(&self) -> Vec<usize> {
+        let mut y = self.x.clone();
+        for axis in 0..self.axes() {
+            y[axis + 1] = self.geometry.output_len(axis, self.x[axis + 1], self.kernel[axis]);
+        }
+        y[self.axes() + 1] = self.kernel[self.axes() + 1];
+        y
+    }
+
+    /// Values of at most about 1, so that long sums do not lose digits.
+    fn points(&self) -> [Point; 3] {
+        [(&self.x, 1), (&self.kernel, 2), (&self.y(), 3)].map(|(shape, seed)| {
+            let (shape, values) = point(shape, seed);
+            let scale = (values.len() / 128).next_power_of_two() as f32;
+            (shape, values.into_iter().map(|value| value / scale).collect())
+        })
+    }
+
+    /// The indices in `x`, `W` and `y` of every product.
+    fn terms(&self) -> Vec<[usize; 3]> {
+        let (axes, y, geometry) = (self.axes(), self.y(), &self.geometry);
+        let [depth, width] = [self.kernel[axes], self.kernel[axes + 1] / geometry.groups];
+        let mut terms = vec![];
+        for at in positions(&y) {
+            for tap in positions(&self.kernel[..=axes]) {
+                let filter = at[axes + 1];
+                let spatial = (0..axes).map(|axis| {
+                    let padded = at[axis + 1] * geometry.stride[axis] + tap[axis] * geometry.dilation[axis];
+                    padded.checked_sub(geometry.padding[axis].0).filter(|&i| i < self.x[axis + 1])
+                });
+                let Some(spatial) = spatial.collect::<Option<Vec<usize>>>() else { continue };
+                let channel = filter / width * depth + tap[axes];
+                let from = [&at[..1], &spatial, &[channel]].concat();
+                let tap = [&tap[..], &[filter]].concat();
+                terms.push([index(&self.x, &from), index(&self.kernel, &tap), index(&y, &at)]);
+            }
+        }
+        terms
+    }
+
+    /// The partial sums over all terms: the output, the cotangent of `x` and that of the kernel.
+    fn wanted(&self) -> [Vec<f32>; 3] {
+        let [x, kernel, dy] = self.points().map(|(_, values)| values);
+        let mut sums = [dy.len(), x.len(), kernel.len()].map(|len| vec![0.0; len]);
+        for [i, k, o] in self.terms() {
+            let [x, kernel, dy] = [x[i], kernel[k], dy[o]].map(f64::from);
+            sums[0][o] += x * kernel;
+            sums[1][i] += dy * kernel;
+            sums[2][k] += dy * x;
+        }
+        sums.map(|sums| to_f32(&sums))
+    }
+
+    fn check_all(&self) {
+        let wanted = self.wanted();
+        self.check::<Oracle>(&wanted);
+        self.check::<Flex>(&wanted);
+        self.check::<NdArray>(&wanted);
+    }
+
+    fn check<B: Backend>(&self, [y, dx, dkernel]: &[Vec<f32>; 3]) {
+        let [x, kernel, dy] = self.points().map(|point| tensor::<B>(&point));
+        let place = |what: &str| format!("{what} on {} of {self:?}", B::name(&Default::default()));
+        let found = B::conv(x.clone(), kernel.clone(), &self.geometry);
+        assert_eq!(found.shape(), self.y());
+        assert_close(&found.to_vec(), y, 2e-5, &place("output"));
+        let found = B::conv_input(dy.clone(), kernel, &self.geometry, &self.x);
+        assert_eq!(found.shape(), self.x);
+        assert_close(&found.to_vec(), dx, 2e-5, &place("cotangent of the input"));
+        let found = B::conv_kernel(x, dy, &self.geometry, &self.kernel);
+        assert_eq!(found.shape(), self.kernel);
+        assert_close(&found.to_vec(), dkernel, 2e-5, &place("cotangent of the kernel"));
+    }
+}
+
+/// Lengths of input and kernel, stride, dilation and padding of one axis, such that the window fits.
+fn axis(longest: usize) -> impl Strategy<Value = [usize; 6]> {
+    let lengths: Vec<usize> = [1, 2, 3, 5, 7, 8].into_iter().filter(|&len| len <= longest).collect();
+    (prop::sample::select(lengths), 1..=3usize, 1..=3usize, 1..=2usize, 0..=2usize, 0..=2usize).prop_map(
+        |(input, kernel, stride, dilation, before, after)| {
+            let reach = (kernel - 1) * dilation + 1;
+            [input, kernel, stride, dilation, before, after.max(reach.saturating_sub(input + before))]
+        },
+    )
+}
+
+fn case(longest: usize, depths: &'static [usize]) -> impl Strategy<Value = Case> {
+    let axes = (1..=3usize).prop_flat_map(move |axes| {
+        prop::collection::vec(axis(if axes == 3 { longest.min(3) } else { longest }), axes)
+    });
+    (axes, 1..=3usize, prop::sample::select(depths), 1..=3usize, 1..=2usize).prop_map(
+        |(axes, groups, depth, width, batch)| {
+            let component = |at: usize| axes.iter().map(move |axis| axis[at]);
+            Case {
+                geometry: ConvGeometry {
+                    stride: component(2).collect(),
+                    dilation: component(3).collect(),
+                    padding: component(4).zip(component(5)).collect(),
+                    groups,
+                },
+                x: [batch].into_iter().chain(component(0)).chain([groups * depth]).collect(),
+                kernel: component(1).chain([depth, groups * width]).collect(),
+            }
+        },
+    )
+}
+
+proptest! {
+    #![proptest_config(config(200))]
+
+    #[test]
+    fn the_three_maps_are_partial_sums(case in case(8, &[1, 2, 3, 8, 11])) {
+        case.check_all();
+    }
+}
+
+proptest! {
+    #![proptest_config(config(12))]
+
+    #[test]
+    fn gradients_are_finite_differences(case in case(3, &[1, 2])) {
+        let [x, kernel, dy] = case.points();
+        check_gradient(&[x, kernel.clone()], 2e-4, |tensors| {
+            vec![Recorded::conv(tensors[0].clone(), tensors[1].clone(), &case.geometry)]
+        });
+        check_gradient(&[dy, kernel], 2e-4, |tensors| {
+            vec![Recorded::conv_input(tensors[0].clone(), tensors[1].clone(), &case.geometry, &case.x)]
+        });
+    }
+}
+
+/// More rows than the CPU kernels gather at a time.
+#[test]
+fn large_images() {
+    for (channels, stride) in [(8, 1), (2, 1), (3, 2)] {
+        let geometry = ConvGeometry {
+            stride: vec![1, stride],
+            dilation: vec![1, 1],
+            padding: vec![(1, 1), (0, 1)],
+            groups: 1,
+        };
+        Case { geometry, x: vec![2, 45, 40, channels], kernel: vec![3, 3, channels, 2] }.check_all();
+    }
+}

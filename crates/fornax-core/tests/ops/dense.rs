@@ -1,0 +1,70 @@
+//! The dense map: every backend as a plain loop, gradients as finite differences.
+
+use fornax_core::ops::DenseOps;
+use fornax_core::{Backend, Flex, NdArray};
+use fornax_testkit::{Oracle, assert_close, gradient::check_gradient};
+use proptest::prelude::*;
+
+use super::{Recorded, config, point, tensor, to_f32};
+
+/// `y`, `dx` and `dW` by loops.
+fn wanted(rows: usize, inputs: usize, units: usize, bias: bool) -> [Vec<f32>; 3] {
+    let values = |shape: &[usize], seed| point(shape, seed).1.into_iter().map(f64::from).collect::<Vec<_>>();
+    let (x, kernel) = (values(&[rows, inputs], 1), values(&[inputs, units], 2));
+    let (b, dy) = (values(&[units], 3), values(&[rows, units], 4));
+    let (mut y, mut dx, mut dkernel) = (vec![0.0; rows * units], vec![0.0; x.len()], vec![0.0; kernel.len()]);
+    for row in 0..rows {
+        for unit in 0..units {
+            let o = row * units + unit;
+            y[o] += if bias { b[unit] } else { 0.0 };
+            for input in 0..inputs {
+                let (i, k) = (row * inputs + input, input * units + unit);
+                y[o] += x[i] * kernel[k];
+                dx[i] += dy[o] * kernel[k];
+                dkernel[k] += dy[o] * x[i];
+            }
+        }
+    }
+    [y, dx, dkernel].map(|values| to_f32(&values))
+}
+
+fn check<B: Backend>(rows: usize, inputs: usize, units: usize, bias: bool) {
+    let place = format!("dense {rows} x {inputs} x {units} on {}", B::name(&Default::default()));
+    let [y, dx, dkernel] = wanted(rows, inputs, units, bias);
+    let (x, kernel) = (tensor::<B>(&point(&[rows, inputs], 1)), tensor::<B>(&point(&[inputs, units], 2)));
+    let dy = tensor::<B>(&point(&[rows, units], 4));
+    let b = bias.then(|| tensor::<B>(&point(&[units], 3)));
+    assert_close(&B::dense(x.clone(), kernel.clone(), b).to_vec(), &y, 1e-5, &place);
+    let [found_x, found_kernel] = B::dense_backward(x.clone(), kernel.clone(), dy.clone(), [true, true]);
+    assert_close(&found_x.unwrap().to_vec(), &dx, 1e-5, &place);
+    assert_close(&found_kernel.unwrap().to_vec(), &dkernel, 1e-5, &place);
+    assert!(B::dense_backward(x, kernel, dy, [false, false]).iter().all(Option::is_none));
+}
+
+proptest! {
+    #![proptest_config(config(100))]
+
+    #[test]
+    fn products_are_those_of_plain_loops(
+        rows in 1..=13usize,
+        inputs in 1..=19usize,
+        units in 1..=17usize,
+        bias: bool,
+    ) {
+        check::<Oracle>(rows, inputs, units, bias);
+        check::<Flex>(rows, inputs, units, bias);
+        check::<NdArray>(rows, inputs, units, bias);
+    }
+}
+
+#[test]
+fn gradients_are_finite_differences() {
+    for x in [&[3, 2][..], &[1, 1], &[2, 3, 2]] {
+        let inputs = x[x.len() - 1];
+        let points = [point(x, 1), point(&[inputs, 4], 2), point(&[4], 3)];
+        check_gradient(&points, 2e-4, |t| {
+            vec![Recorded::dense(t[0].clone(), t[1].clone(), Some(t[2].clone()))]
+        });
+        check_gradient(&points[..2], 2e-4, |t| vec![Recorded::dense(t[0].clone(), t[1].clone(), None)]);
+    }
+}

@@ -1,0 +1,44 @@
+//! Embedding: rows by index, cotangents added up by index.
+
+use fornax_core::ops::EmbeddingOps;
+use fornax_core::{Backend, Flex, Indices, NdArray, Philox};
+use fornax_testkit::{Oracle, assert_close, gradient::check_gradient};
+
+use super::{Recorded, point, tensor, to_f32};
+
+fn check<B: Backend>(rows: usize, width: usize, shape: &[usize]) {
+    let mut random = Philox::new(3);
+    let chosen: Vec<i32> = (0..shape.iter().product()).map(|_| random.below(rows) as i32).collect();
+    let indices = || Indices::<B>::from_vec(chosen.clone(), shape, &B::Device::default());
+    let output = [shape, &[width]].concat();
+    let (table, dy) = (point(&[rows, width], 1), point(&output, 2));
+    let (mut y, mut dtable) = (vec![], vec![0.0; rows * width]);
+    for (at, &row) in chosen.iter().enumerate() {
+        for column in 0..width {
+            y.push(table.1[row as usize * width + column]);
+            dtable[row as usize * width + column] += f64::from(dy.1[at * width + column]);
+        }
+    }
+    let found = B::embedding_lookup(tensor::<B>(&table), indices());
+    assert_eq!(found.shape(), output);
+    assert_close(&found.to_vec(), &y, 0.0, "rows");
+    let found = B::embedding_lookup_backward(rows, indices(), tensor::<B>(&dy));
+    assert_close(&found.to_vec(), &to_f32(&dtable), 1e-5, "cotangent of the table");
+}
+
+#[test]
+fn rows_are_those_of_plain_loops() {
+    for (rows, width, shape) in [(1, 1, &[1][..]), (7, 5, &[3]), (3, 2, &[4, 6]), (50, 17, &[2, 3, 5])] {
+        check::<Oracle>(rows, width, shape);
+        check::<Flex>(rows, width, shape);
+        check::<NdArray>(rows, width, shape);
+    }
+}
+
+#[test]
+fn gradients_are_finite_differences() {
+    check_gradient(&[point(&[5, 3], 1)], 2e-4, |tensors| {
+        let indices = Indices::from_vec(vec![4, 0, 4, 2, 4, 0], &[2, 3], &Default::default());
+        vec![Recorded::embedding_lookup(tensors[0].clone(), indices)]
+    });
+}

@@ -1,0 +1,53 @@
+//! Standardisation: mean 0 and variance 1, every backend as the oracle, gradients as finite differences.
+
+use fornax_core::ops::NormalizationOps;
+use fornax_core::{Backend, Flex, NdArray};
+use fornax_testkit::{Oracle, assert_close, gradient::check_gradient};
+
+use super::{Recorded, point, tensor};
+
+const SHAPES: [[usize; 2]; 4] = [[1, 7], [5, 1], [3, 4], [17, 19]];
+
+fn outputs<B: Backend>(shape: [usize; 2], axis: usize) -> Vec<Vec<f32>> {
+    let (x, dy) = (tensor::<B>(&point(&shape, 1)), tensor::<B>(&point(&shape, 2)));
+    let [y, mean, variance] = B::standardize(x, axis, 1e-3);
+    let dx = B::standardize_backward(y.clone(), variance.clone(), dy, axis, 1e-3);
+    [y, mean, variance, dx].map(|tensor| tensor.to_vec()).into()
+}
+
+#[test]
+fn backends_agree() {
+    for (shape, axis) in SHAPES.into_iter().flat_map(|shape| [(shape, 0), (shape, 1)]) {
+        let wanted = outputs::<Oracle>(shape, axis);
+        for found in [outputs::<Flex>(shape, axis), outputs::<NdArray>(shape, axis)] {
+            for (found, wanted) in found.iter().zip(&wanted) {
+                assert_close(found, wanted, 1e-4, &format!("standardize {shape:?} along {axis}"));
+            }
+        }
+    }
+}
+
+#[test]
+fn mean_0_and_variance_1() {
+    for axis in [0, 1] {
+        let x = tensor::<Oracle>(&point(&[6, 5], 1));
+        let [y, mean, variance] = Oracle::standardize(x.clone(), axis, 0.0);
+        let len = x.shape()[axis] as f64;
+        let sum = |tensor: fornax_core::DynTensor<Oracle>| tensor.sum_axis(axis).to_vec();
+        assert_close(&sum(y.clone()), &vec![0.0; 30 / len as usize], 1e-6, "mean");
+        assert_close(&sum(y.square()), &vec![len as f32; 30 / len as usize], 1e-6, "variance");
+        assert_close(&mean.to_vec(), &x.clone().mean_axis(axis).to_vec(), 1e-6, "the mean that comes back");
+        let centred = x.sub(mean).square().mean_axis(axis);
+        assert_close(&variance.to_vec(), &centred.to_vec(), 1e-6, "the variance that comes back");
+    }
+}
+
+#[test]
+fn gradients_are_finite_differences() {
+    for (shape, axis) in SHAPES[..3].iter().flat_map(|shape| [(shape, 0), (shape, 1)]) {
+        check_gradient(&[point(shape, 1)], 5e-4, |tensors| {
+            let [y, _, _] = Recorded::standardize(tensors[0].clone(), axis, 1e-1);
+            vec![y]
+        });
+    }
+}

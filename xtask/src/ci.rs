@@ -1,0 +1,33 @@
+//! `ci`: everything that a commit has to pass, from files of the repository alone.
+
+use std::process::Command;
+
+use crate::process::{cargo, cargo_with, output, root};
+use crate::{Outcome, build, test, tidy};
+
+pub(crate) fn run() -> Outcome {
+    cargo("fmt --all --check")?;
+    tidy::run()?;
+    cargo("clippy --workspace --all-targets -- -D warnings")?;
+    test::run()?;
+    build::features()?;
+    cargo("check -p fornax --no-default-features --features cuda")?;
+    cargo_with("doc --workspace --no-deps", &[("RUSTDOCFLAGS", "-D warnings")])?;
+    demo()
+}
+
+/// The demo in its quick form: both listings train, and say that their data is synthetic.
+fn demo() -> Outcome {
+    cargo("build --release")?;
+    let mut command = Command::new(root().join("target/release/fornax"));
+    let lines = output(command.args(["demo", "--json"]), "fornax demo --json")?;
+    print!("{lines}");
+    for listing in ["dense", "cnn"] {
+        let line = lines.lines().find(|line| line.contains(&format!("\"listing\":\"{listing}\"")));
+        let line = line.ok_or_else(|| format!("the demo printed no line for {listing}"))?;
+        if !line.contains("\"synthetic\":true") {
+            return Err(format!("the demo does not call its data synthetic: {line}"));
+        }
+    }
+    Ok(())
+}
