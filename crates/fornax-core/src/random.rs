@@ -125,7 +125,7 @@ impl Philox {
     /// Fills `out` with the next values, uniform in `[0, 1)`; four values a round.
     pub fn fill_uniform(&mut self, out: &mut [f32]) {
         let mut rest = out.iter_mut();
-        while self.position % 4 != 0 {
+        while !self.position.is_multiple_of(4) {
             let Some(value) = rest.next() else { return };
             *value = self.uniform();
         }

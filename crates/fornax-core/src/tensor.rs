@@ -302,6 +302,8 @@ impl<B: Burn> DynTensor<B> {
 
 macro_rules! elementwise {
     ($($(#[$doc:meta])* $name:ident($($arg:ident: $kind:ty),*) => $op:ident($($use:expr),*);)*) => {
+        // Methods, not operators: Burn's tensors read the same way, and a chain of them reads in order.
+        #[allow(clippy::should_implement_trait)]
         impl<B: Burn> DynTensor<B> {
             $($(#[$doc])* pub fn $name(self, $($arg: $kind),*) -> Self { Self(B::$op(self.0, $($use),*)) })*
         }
@@ -469,6 +471,7 @@ impl<B: Burn> Mask<B> {
     }
 
     /// True becomes false and false true.
+    #[allow(clippy::should_implement_trait)]
     pub fn not(self) -> Self {
         Self(B::bool_not(self.0))
     }

@@ -98,10 +98,10 @@ fn calls_of_a_shared_layer_are_numbered_and_nothing_is_cut() {
     let output = Subtract.apply([&tower.apply(&a).unwrap(), &tower.apply(&b).unwrap()]).unwrap();
     let summary = Functional::new([&a, &b], &output).build().unwrap().summary();
     for row in [
-        "│ a_tower_with_a_rather_long_name │ (None, 8)         │         40 │ input_layer[0][0],",
-        "│ (Dense)                         │                   │            │ input_layer_1[0][0] ",
-        "│ a_tower_with_a_rather_long_name[0][0], │",
-        "│ a_tower_with_a_rather_long_name[1][0]  │",
+        "│ a_tower_with_a_rather_long_name │ (None, 8)         │         40 │ input_layer[0][0], input_layer_1[0][0] │",
+        "│ (Dense)                         │                   │            │                                        │",
+        "│ subtract (Subtract)             │ (None, 8)         │          0 │ a_tower_with_a_rather_long_name[0][0], │",
+        "│                                 │                   │            │ a_tower_with_a_rather_long_name[1][0]  │",
     ] {
         assert!(summary.contains(row), "{summary}");
     }

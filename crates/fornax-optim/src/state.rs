@@ -114,7 +114,7 @@ impl<B: Backend> OptimizerState<B> {
         };
         *average = Some(next.clone());
         match options.ema_overwrite_frequency {
-            Some(frequency) if self.step % frequency.max(1) == 0 => next,
+            Some(frequency) if self.step.is_multiple_of(frequency) => next,
             _ => weight,
         }
     }

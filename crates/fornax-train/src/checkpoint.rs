@@ -79,7 +79,12 @@ pub(crate) fn read(path: &Path) -> Result<Saved> {
             Dtype::F32 => Array::from_vec(shape, words.map(f32::from_le_bytes).collect())?,
             Dtype::I32 => Array::from_i32(shape, words.map(i32::from_le_bytes).collect())?,
             other => {
-                return Err(Error::format(path, format!("tensor {name}"), format!("{other:?}"), "F32 or I32"));
+                return Err(Error::format(
+                    path,
+                    format!("tensor {name}"),
+                    format!("{other:?}"),
+                    "F32 or I32",
+                ));
             }
         };
         arrays.insert(name.to_owned(), array);

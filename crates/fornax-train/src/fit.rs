@@ -218,6 +218,7 @@ impl<B: Backend> Model<B> {
             interruptible: fit.handle_interrupt,
         };
         session.model.stop = false;
+        session.check_monitors(validation.is_some())?;
         let (mut start, mut tracker) = session.resume(fit.initial_epoch)?;
         session.each(|callback, model| callback.on_train_begin(model))?;
         while start.epoch < fit.epochs && !session.model.stop {
@@ -321,6 +322,24 @@ impl<B: Backend> Session<'_, B> {
         mut call: impl FnMut(&mut dyn Callback<B>, &mut Model<B>) -> Result<()>,
     ) -> Result<()> {
         self.callbacks.iter_mut().try_for_each(|callback| call(&mut **callback, self.model))
+    }
+
+    /// A callback may watch only what the model measures.
+    fn check_monitors(&self, validates: bool) -> Result<()> {
+        let figures = Tracker::new(self.model).logs()?;
+        let mut names: Vec<String> = figures.iter().map(|(name, _)| name.to_owned()).collect();
+        if validates {
+            names.extend(figures.iter().map(|(name, _)| format!("val_{name}")));
+        }
+        match self
+            .callbacks
+            .iter()
+            .filter_map(|callback| callback.monitor())
+            .find(|m| !names.iter().any(|n| n == m))
+        {
+            Some(unknown) => Err(Error::argument("monitor", unknown, format!("one of {}", names.join(", ")))),
+            None => Ok(()),
+        }
     }
 
     /// Where the training begins: at a backup, if there is one.

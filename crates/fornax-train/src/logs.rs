@@ -2,7 +2,6 @@
 
 use std::fmt;
 
-use fornax_core::{Error, Result};
 use serde::{Deserialize, Serialize};
 
 /// Figures by name: `loss`, the metrics, and the same behind `val_`.
@@ -13,17 +12,6 @@ impl Logs {
     /// The figure `name`.
     pub fn get(&self, name: &str) -> Option<f64> {
         self.0.iter().find(|(known, _)| known == name).map(|(_, value)| *value)
-    }
-
-    /// The figure `name`, for a callback that needs it.
-    ///
-    /// # Errors
-    /// If there is none; the message lists the names that are there.
-    pub fn require(&self, name: &str) -> Result<f64> {
-        self.get(name).ok_or_else(|| {
-            let names: Vec<&str> = self.0.iter().map(|(name, _)| name.as_str()).collect();
-            Error::argument("monitor", name, format!("one of {}", names.join(", ")))
-        })
     }
 
     /// The names and figures in order.

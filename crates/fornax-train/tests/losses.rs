@@ -223,6 +223,10 @@ fn shapes_that_do_not_fit_are_errors_in_a_step_too() {
     let weights = DynTensor::zeros(&[3], &Default::default());
     let error = MeanSquaredError.reduced(&value(&[4, 3]), &value(&[4, 3]), Some(&weights)).unwrap_err();
     assert_eq!(error.to_string(), "sample weights or mask: found [3], wanted [4] or the first axes of [4]");
+    // A loss of the whole batch has the mean of the weights.
+    let weights = DynTensor::from_vec(vec![1.0, 2.0, 3.0], &[3, 1], &Default::default());
+    let dice = Dice.reduced(&value(&[3, 2]), &value(&[3, 2]), Some(&weights)).unwrap();
+    assert_eq!(dice.to_vec(), [2.0]);
     // One weight a sample for losses a step: Keras refuses it.
     let weights = DynTensor::zeros(&[4], &Default::default());
     MeanSquaredError.reduced(&value(&[4, 5, 3]), &value(&[4, 5, 3]), Some(&weights)).unwrap();

@@ -167,6 +167,26 @@ mod on_flex {
         assert_eq!(state.result().unwrap(), 2.0 + 3.0 + 3.0);
     }
 
+    proptest::proptest! {
+        #[test]
+        fn the_root_is_that_of_the_mean_under_any_mask(
+            numbers in proptest::collection::vec((-4.0f32..4.0, -4.0f32..4.0, 0.0f32..1.0, proptest::bool::ANY), 6),
+        ) {
+            let column = |f: fn(&(f32, f32, f32, bool)) -> f32| numbers.iter().map(f).collect::<Vec<f32>>();
+            let mask = value(&[2, 3], &column(|n| f32::from(u8::from(n.3)))).float().equal_scalar(1.0);
+            let y_true = value(&[2, 3, 1], &column(|n| n.0));
+            let y_pred = value(&[2, 3, 1], &column(|n| n.1)).with_mask(Some(mask));
+            let weights = value(&[2, 3], &column(|n| n.2)).float();
+            let run = |metric: Metric| {
+                let mut state = metric.state();
+                state.update(&y_true, &y_pred, Some(&weights)).unwrap();
+                state.result().unwrap()
+            };
+            let (mean, root) = (run(MeanSquaredError), run(RootMeanSquaredError));
+            proptest::prop_assert!((root * root - mean).abs() < 1e-5, "{root}² is not {mean}");
+        }
+    }
+
     #[test]
     fn an_output_that_is_not_a_number_is_no_hit() {
         let mut state = SparseTopKCategoricalAccuracy.state();
@@ -239,4 +259,40 @@ fn lists_of_metrics_compile_and_survive_json() {
         let read: Metric = serde_json::from_str(&json).unwrap();
         assert_eq!(format!("{read:?}"), format!("{metric:?}"));
     }
+}
+
+/// The example of scikit-learn's documentation of `classification_report`.
+#[test]
+fn the_report_prints_as_scikit_learns() {
+    let matrix = ConfusionMatrix::new(&[0, 1, 2, 2, 2], &[0, 0, 2, 2, 1], 3).unwrap();
+    let matrix = matrix.class_names(["class 0", "class 1", "class 2"]).unwrap();
+    let wanted = "              precision    recall  f1-score   support
+
+     class 0       0.50      1.00      0.67         1
+     class 1       0.00      0.00      0.00         1
+     class 2       1.00      0.67      0.80         3
+
+    accuracy                           0.60         5
+   macro avg       0.50      0.56      0.49         5
+weighted avg       0.70      0.60      0.61         5
+";
+    assert_eq!(matrix.report().to_string(), wanted);
+    let wanted = "        class 0 class 1 class 2
+class 0       1       0       0
+class 1       1       0       0
+class 2       0       1       2";
+    assert_eq!(matrix.to_string(), wanted);
+}
+
+#[test]
+fn a_confusion_matrix_takes_outputs_and_rejects_what_does_not_fit() {
+    use fornax_core::Array;
+    let outputs = Array::from_vec([2, 3], vec![0.1, 0.8, 0.1, 0.4, 0.4, 0.2]).unwrap();
+    let matrix = ConfusionMatrix::from_outputs(&vec![1, 0].into(), &outputs).unwrap();
+    assert_eq!((matrix.count(1, 1), matrix.count(0, 0), matrix.accuracy()), (1, 1, 1.0));
+    let error = ConfusionMatrix::from_outputs(&vec![1, 3].into(), &outputs).unwrap_err();
+    assert_eq!(error.to_string(), "labels, row 1: found 3, wanted a class below 3");
+    assert!(ConfusionMatrix::from_outputs(&vec![1].into(), &outputs).is_err());
+    assert!(ConfusionMatrix::new(&[0], &[0, 1], 2).is_err());
+    assert_eq!(ConfusionMatrix::new(&[], &[], 2).unwrap().report().macro_average().f1, 0.0);
 }

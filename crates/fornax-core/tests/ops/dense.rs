@@ -14,9 +14,9 @@ fn wanted(rows: usize, inputs: usize, units: usize, bias: bool) -> [Vec<f32>; 3]
     let (b, dy) = (values(&[units], 3), values(&[rows, units], 4));
     let (mut y, mut dx, mut dkernel) = (vec![0.0; rows * units], vec![0.0; x.len()], vec![0.0; kernel.len()]);
     for row in 0..rows {
-        for unit in 0..units {
+        for (unit, b) in b.iter().enumerate() {
             let o = row * units + unit;
-            y[o] += if bias { b[unit] } else { 0.0 };
+            y[o] += if bias { *b } else { 0.0 };
             for input in 0..inputs {
                 let (i, k) = (row * inputs + input, input * units + unit);
                 y[o] += x[i] * kernel[k];
@@ -58,7 +58,26 @@ proptest! {
 }
 
 #[test]
+fn a_bias_is_added_to_each_row() {
+    fn check<B: Backend>(rows: usize, units: usize) {
+        let (x, bias) = (point(&[rows, 2, units], 1), point(&[units], 2));
+        let y: Vec<f32> = x.1.iter().enumerate().map(|(at, x)| x + bias.1[at % units]).collect();
+        let sums: Vec<f32> = (0..units).map(|unit| x.1.iter().skip(unit).step_by(units).sum()).collect();
+        assert_close(&B::add_bias(tensor::<B>(&x), tensor(&bias)).to_vec(), &y, 1e-6, "sum");
+        assert_close(&B::add_bias_backward(tensor::<B>(&x)).to_vec(), &sums, 1e-5, "cotangent of the bias");
+    }
+    for (rows, units) in [(1, 1), (3, 7), (5, 32)] {
+        check::<Oracle>(rows, units);
+        check::<Flex>(rows, units);
+        check::<NdArray>(rows, units);
+    }
+}
+
+#[test]
 fn gradients_are_finite_differences() {
+    check_gradient(&[point(&[2, 3, 4], 1), point(&[4], 2)], 2e-4, |t| {
+        vec![Recorded::add_bias(t[0].clone(), t[1].clone())]
+    });
     for x in [&[3, 2][..], &[1, 1], &[2, 3, 2]] {
         let inputs = x[x.len() - 1];
         let points = [point(x, 1), point(&[inputs, 4], 2), point(&[4], 3)];

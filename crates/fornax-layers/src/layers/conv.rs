@@ -180,8 +180,8 @@ impl<const N: usize> Layer for Conv<N> {
 
 /// `y + b` over the last axis.
 pub(super) fn add_bias<B: Backend>(y: DynTensor<B>, bias: Option<DynTensor<B>>) -> DynTensor<B> {
-    let Some(bias) = bias else { return y };
-    let mut shape = vec![1; y.rank()];
-    shape[y.rank() - 1] = bias.len();
-    y.add(bias.reshape(&shape))
+    match bias {
+        Some(bias) => B::add_bias(y, bias),
+        None => y,
+    }
 }

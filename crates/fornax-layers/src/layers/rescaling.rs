@@ -82,7 +82,8 @@ impl Layer for Rescaling {
 ///
 /// # Shapes
 /// - input and output: `[batch, ..]`
-/// - weights, not trained, unless the statistics were given: `mean` and `variance`, of the lengths of `axis`
+/// - weights, not trained, unless the statistics were given: `mean` and `variance`, of the lengths of `axis`, `[1]`
+///   without an axis
 ///
 /// Default: the last axis; no axis is one mean for all. Source: `keras.layers.Normalization`.
 ///
@@ -165,7 +166,10 @@ impl Layer for Normalization {
                 variance.check("variance", input, &kept)?;
             }
             (None, None) => {
-                let shape = kept.iter().map(|axis| input.known(axis - 1)).collect::<Result<Vec<_>>>()?;
+                let mut shape = kept.iter().map(|axis| input.known(axis - 1)).collect::<Result<Vec<_>>>()?;
+                if shape.is_empty() {
+                    shape.push(1);
+                }
                 weights.add("mean", &shape, Initializer::Zeros).not_trainable();
                 weights.add("variance", &shape, Initializer::Ones).not_trainable();
             }

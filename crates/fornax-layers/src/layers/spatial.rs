@@ -125,10 +125,13 @@ impl<const N: usize> From<[(usize, usize); N]> for Margins {
 pub enum Padding {
     /// Nothing: the output has `(n - r) / s + 1` positions, rounded down.
     #[default]
+    #[serde(alias = "VALID")]
     Valid,
     /// As much as an output of `n / s` positions, rounded up, takes: half before, half and the odd one after.
+    #[serde(alias = "SAME")]
     Same,
     /// `r - 1` positions before and none after, so that an output depends on nothing later (`Conv1D` only).
+    #[serde(alias = "CAUSAL")]
     Causal,
 }
 

@@ -15,6 +15,30 @@ fn activation() {
 }
 
 #[test]
+fn activations_are_read_in_keras_forms() {
+    for (form, wanted) in [
+        (r#""relu""#, Activation::Relu),
+        (r#""swish""#, Activation::Silu),
+        (r#""hard_swish""#, Activation::HardSilu),
+        ("null", Activation::Linear),
+        (r#"{"module": "builtins", "class_name": "function", "config": "gelu"}"#, Activation::Gelu),
+    ] {
+        assert_eq!(serde_json::from_str::<Activation>(form).unwrap(), wanted, "{form}");
+    }
+    for activation in Activation::ALL {
+        let text = serde_json::to_string(&activation).unwrap();
+        assert_eq!(serde_json::from_str::<Activation>(&text).unwrap(), activation, "{text}");
+    }
+    assert!(serde_json::from_str::<Activation>(r#""rectified""#).is_err());
+    assert!(
+        serde_json::from_str::<Activation>(
+            r#"{"class_name": "LeakyReLU", "config": {"negative_slope": 0.2}}"#
+        )
+        .is_err()
+    );
+}
+
+#[test]
 fn relu() {
     Battery::new(ReLU::new(), [&[5]]).run();
     Battery::new(ReLU::new().max_value(0.05).negative_slope(0.25).threshold(0.01), [&[3, 4]]).run();

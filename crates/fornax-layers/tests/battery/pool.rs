@@ -68,4 +68,5 @@ fn what_cannot_be_is_an_error() {
     assert!(AveragePooling2D::new(1).build(&steps, &mut weights).is_err());
     assert!(GlobalMaxPooling2D::new().build(&steps, &mut weights).is_err());
     assert!(serde_json::from_str::<MaxPooling1D>(r#"{"data_format": "channels_first"}"#).is_err());
+    assert!(serde_json::from_str::<MaxPooling1D>(r#"{"data_format": null, "padding": "SAME"}"#).is_ok());
 }

@@ -22,6 +22,7 @@ fn rescaling() {
 fn normalization() {
     Battery::new(Normalization::new(), [&[3, 2]]).run();
     Battery::new(Normalization::new().axis([1, 2]), [&[3, 2]]).run();
+    Battery::new(Normalization::new().axis([]), [&[3, 2]]).run();
     Battery::new(Normalization::new().statistics(vec![1.0, 2.0], vec![4.0, 9.0]), [&[3, 2]]).run();
     let inverted = Normalization::new().statistics(3.0, 2.0).invert(true);
     assert_close(&outputs(inverted, &[-1.0]), &[3.0 - 2f32.sqrt()], 1e-6, "inverted");

@@ -95,7 +95,8 @@ impl<B: Backend> Callback<B> for EarlyStopping {
     }
 
     fn on_epoch_end(&mut self, epoch: usize, logs: &Logs, model: &mut Model<B>) -> Result<()> {
-        let value = logs.require(&self.monitor)?;
+        // Absent only in epochs without validation.
+        let Some(value) = logs.get(&self.monitor) else { return Ok(()) };
         if epoch < self.start_from_epoch {
             return Ok(());
         }
@@ -129,6 +130,10 @@ impl<B: Backend> Callback<B> for EarlyStopping {
             }
         }
         Ok(())
+    }
+
+    fn monitor(&self) -> Option<&str> {
+        Some(&self.monitor)
     }
 
     fn state(&self) -> Json {

@@ -70,6 +70,11 @@ pub trait Callback<B: Backend> {
         Ok(())
     }
 
+    /// The figure that the callback watches: `fit` refuses one that there will not be before the first step.
+    fn monitor(&self) -> Option<&str> {
+        None
+    }
+
     /// What a resumed training needs to go on as if it had not been interrupted.
     fn state(&self) -> Json {
         Json::Null

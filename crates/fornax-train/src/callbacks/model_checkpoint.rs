@@ -64,13 +64,18 @@ impl ModelCheckpoint {
 impl<B: Backend> Callback<B> for ModelCheckpoint {
     fn on_epoch_end(&mut self, epoch: usize, logs: &Logs, model: &mut Model<B>) -> Result<()> {
         if self.save_best_only {
-            let value = logs.require(&self.monitor)?;
+            // Absent only in epochs without validation.
+            let Some(value) = logs.get(&self.monitor) else { return Ok(()) };
             let best = self.best.get_or_insert_with(|| Best::new(&self.monitor, self.mode, 0.0));
             if !best.improve(value) {
                 return Ok(());
             }
         }
         model.save(self.path(epoch, logs))
+    }
+
+    fn monitor(&self) -> Option<&str> {
+        self.save_best_only.then_some(self.monitor.as_str())
     }
 
     fn state(&self) -> Json {

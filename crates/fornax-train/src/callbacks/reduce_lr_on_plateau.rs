@@ -96,7 +96,8 @@ impl<B: Backend> Callback<B> for ReduceLROnPlateau {
     }
 
     fn on_epoch_end(&mut self, _epoch: usize, logs: &Logs, model: &mut Model<B>) -> Result<()> {
-        let value = logs.require(&self.monitor)?;
+        // Absent only in epochs without validation.
+        let Some(value) = logs.get(&self.monitor) else { return Ok(()) };
         let progress = self.progress.get_or_insert_with(|| Progress {
             best: Best::new(&self.monitor, self.mode, self.min_delta),
             wait: 0,
@@ -118,6 +119,10 @@ impl<B: Backend> Callback<B> for ReduceLROnPlateau {
             }
         }
         Ok(())
+    }
+
+    fn monitor(&self) -> Option<&str> {
+        Some(&self.monitor)
     }
 
     fn state(&self) -> Json {

@@ -209,12 +209,21 @@ impl Loss {
         }
     }
 
+    /// An error unless the arguments lie in their domains.
+    ///
+    /// # Errors
+    /// Names the first one that does not, with its value and the domain.
+    pub fn validate(&self) -> Result<()> {
+        each!(self, loss => loss.validate())
+            .map_err(|error| error.within(format!("loss {}", self.class_name())))
+    }
+
     /// An error unless the arguments lie in their domains and the loss takes outputs of this shape.
     ///
     /// # Errors
     /// Names the argument, or the shape and the one wanted.
     pub fn check_output(&self, output: &Shape) -> Result<()> {
-        each!(self, loss => { loss.validate()?; loss.targets().check_output(output) })
+        each!(self, loss => loss.validate().and_then(|()| loss.targets().check_output(output)))
             .map_err(|error| error.within(format!("loss {}", self.class_name())))
     }
 

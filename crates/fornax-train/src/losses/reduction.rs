@@ -45,7 +45,7 @@ pub(crate) fn weigh<B: Backend>(values: DynTensor<B>, weight: DynTensor<B>) -> R
     }
     if shape == [1] && found.len() == 1 {
         // One loss for the whole batch, as Dice has it.
-        return Ok(values.mul(weight));
+        return Ok(values.mul(weight.reshape(&found)));
     }
     let fits = found.len() <= shape.len() && found.iter().zip(&shape).all(|(found, len)| found == len);
     // [n] and [n, 1] for [n, T]: one weight a sample.

@@ -108,10 +108,11 @@ impl HostMetric for IoU {
     fn update(&self, sums: &mut [f64], batch: &HostBatch) -> Result<()> {
         let class = |x: f32| (x >= 0.0 && (x as usize) < self.num_classes).then_some(x as usize);
         for (truth, prediction, weight) in batch.rows() {
-            if let (Some(t), Some(y)) = (class(truth[0]), class(prediction[0])) {
-                if self.ignore_class != Some(t) {
-                    sums[t * self.num_classes + y] += weight;
+            match (class(truth[0]), class(prediction[0])) {
+                (Some(t), Some(y)) if self.ignore_class != Some(t) => {
+                    sums[t * self.num_classes + y] += weight
                 }
+                _ => {}
             }
         }
         Ok(())

@@ -162,7 +162,7 @@ macro_rules! all_metrics {
                 let checked = match self {
                     $(Self::$mean(metric) => metric.validate(),)*
                     $(Self::$host(metric) => metric.validate(),)*
-                    Self::Loss(_) => Ok(()),
+                    Self::Loss(loss) => return loss.validate(),
                     Self::Named { metric, .. } => return metric.validate(),
                 };
                 checked.map_err(|error| error.within(format!("metric {}", self.name())))

@@ -7,7 +7,7 @@ use super::mean::MeanMetric;
 use crate::losses::{Pair, cosines};
 
 metric! {
-    /// `sqrt(mean (y - t)²)`. Source: `keras.metrics.RootMeanSquaredError`.
+    /// `sqrt(mean (y - t)²)`. Source: `keras.metrics.RootMeanSquaredError`, which forgets masks; this does not.
     RootMeanSquaredError {}
 }
 

@@ -79,7 +79,7 @@ def case(name, inputs, layers, calls=None, outputs=None, *, y="normal", loss="Me
                                         [y[rows] for y in ys] if len(ys) > 1 else ys[0][rows],
                                         sample_weight=None if weight is None else weight[rows], return_dict=True)
             losses.append(float(logs["loss"]))
-        assert np.isfinite(losses).all() and max(losses) < 4 * max(losses[0], 1.0), (name, losses)
+        assert np.isfinite(losses).all() and max(losses[-3:]) < 1.0 + 2 * max(losses[:3]), (name, losses)
         store("losses", [losses])
         store("after", [w for layer in built for w in layer.get_weights()])
     CASES.append(record)
@@ -180,8 +180,8 @@ for name, config in [
     ("Adam", {"learning_rate": 0.01, "clipnorm": 0.3}), ("Adam", {"learning_rate": 0.01, "clipvalue": 0.05}),
     ("SGD", {"learning_rate": 0.1, "global_clipnorm": 0.5}), ("SGD", {"learning_rate": 0.05, "weight_decay": 0.1}),
     ("Adam", {"learning_rate": 0.01, "use_ema": True, "ema_momentum": 0.9, "ema_overwrite_frequency": 7}),
-    ("SGD", {"learning_rate": {"class_name": "ExponentialDecay", "config": {"initial_learning_rate": 0.1, "decay_steps": 10, "decay_rate": 0.7}}}),
-    ("SGD", {"learning_rate": {"class_name": "CosineDecay", "config": {"initial_learning_rate": 0.01, "decay_steps": 30, "warmup_target": 0.1, "warmup_steps": 10}}}),
+    ("SGD", {"learning_rate": {"class_name": "ExponentialDecay", "config": {"initial_learning_rate": 0.1, "decay_steps": 10, "decay_rate": 0.7, "staircase": False}}}),
+    ("SGD", {"learning_rate": {"class_name": "CosineDecay", "config": {"initial_learning_rate": 0.01, "decay_steps": 30, "alpha": 0.0, "warmup_target": 0.1, "warmup_steps": 10}}}),
 ]:
     case(f"optimizer {name} {sorted(config)}", [(6,)], [("Dense", {"units": 5, "activation": "tanh"}), head()],
          optimizer=(name, config), steps=10 if name == "Lion" else STEPS, covers=[name])
