@@ -52,7 +52,7 @@ fn check_source(path: &str, text: &str, faults: &mut Vec<String>) {
     if in_library && (banned(["process::", "Command"]) || banned(["Command", "::new"])) {
         fault("starts a process");
     }
-    if banned(["Tensor", "::random("]) || banned(["B::", "seed("]) || banned(["Distribution", "::"]) {
+    if banned(["Tensor", "::random("]) || banned(["B::", "seed("]) || banned(["tensor::", "Distribution"]) {
         fault("uses Burn's process-global generator; draw from fornax_core::Philox");
     }
     if package != "fornax-core" {

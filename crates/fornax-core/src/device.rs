@@ -47,43 +47,43 @@ pub fn compiled() -> Vec<&'static str> {
 impl FromStr for DeviceName {
     type Err = Error;
 
+    #[cfg_attr(not(any(feature = "ndarray", feature = "flex", feature = "cuda")), allow(unused_variables))]
     fn from_str(name: &str) -> Result<Self> {
-        let (backend, number) = match name.split_once(':') {
-            Some((backend, number)) => (backend, Some(number)),
-            None => (name, None),
+        let (backend, number) = name.split_once(':').unwrap_or((name, "0"));
+        let Ok(number) = number.parse::<usize>() else {
+            return Err(Error::device(name, format!("number {number:?}"), "a number, as in cuda:1"));
         };
-        let wanted = || format!("one of {}", compiled().join(", "));
-        let device = match backend {
+        match backend {
             #[cfg(feature = "flex")]
-            "cpu" | "flex" => Self::Flex,
+            "cpu" | "flex" => Self::Flex.if_first(name, number),
             #[cfg(all(feature = "ndarray", not(feature = "flex")))]
-            "cpu" => Self::NdArray,
+            "cpu" => Self::NdArray.if_first(name, number),
             #[cfg(feature = "ndarray")]
-            "ndarray" => Self::NdArray,
+            "ndarray" => Self::NdArray.if_first(name, number),
             #[cfg(feature = "cuda")]
-            "cuda" => return Self::cuda(name, number.unwrap_or("0")),
-            known if ["cpu", "flex", "ndarray", "cuda"].contains(&known) => {
-                return Err(Error::device(name, "a backend that is not compiled in", wanted()));
-            }
-            _ => return Err(Error::device(name, "no such backend", wanted())),
-        };
-        match number {
-            None | Some("0") => Ok(device),
-            Some(number) => {
-                Err(Error::device(name, format!("number {number}"), "0: there is one CPU device"))
+            "cuda" => Self::gpu(name, number),
+            _ => {
+                let known = ["cpu", "flex", "ndarray", "cuda"].contains(&backend);
+                let found = if known { "a backend that is not compiled in" } else { "no such backend" };
+                Err(Error::device(name, found, format!("one of {}", compiled().join(", "))))
             }
         }
     }
 }
 
-#[cfg(feature = "cuda")]
 impl DeviceName {
-    fn cuda(name: &str, number: &str) -> Result<Self> {
+    #[cfg(any(feature = "ndarray", feature = "flex"))]
+    fn if_first(self, name: &str, number: usize) -> Result<Self> {
+        match number {
+            0 => Ok(self),
+            _ => Err(Error::device(name, format!("number {number}"), "0: there is one CPU device")),
+        }
+    }
+
+    #[cfg(feature = "cuda")]
+    fn gpu(name: &str, number: usize) -> Result<Self> {
         use burn::tensor::backend::Backend;
 
-        let number: usize = number
-            .parse()
-            .map_err(|_| Error::device(name, format!("number {number:?}"), "a number such as cuda:1"))?;
         // The driver is loaded at run time and its loader panics where there is none.
         let count = std::panic::catch_unwind(|| crate::Cuda::device_count(0)).unwrap_or(0);
         match count {
@@ -97,6 +97,7 @@ impl DeviceName {
 }
 
 impl fmt::Display for DeviceName {
+    #[cfg_attr(not(any(feature = "ndarray", feature = "flex", feature = "cuda")), allow(unused_variables))]
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match *self {
             #[cfg(feature = "ndarray")]
@@ -115,4 +116,27 @@ impl fmt::Display for DeviceName {
 #[cfg(feature = "cuda")]
 pub fn cuda(number: usize) -> burn::backend::cuda::CudaDevice {
     burn::backend::cuda::CudaDevice::new(number)
+}
+
+#[cfg(all(test, feature = "flex"))]
+mod tests {
+    use super::*;
+    use crate::ErrorKind;
+
+    #[test]
+    fn unknown_devices_say_what_there_is() {
+        for (name, found) in [
+            ("tpu", "no such backend"),
+            ("", "no such backend"),
+            ("cpu:1", "number 1"),
+            ("flex:x", "number \"x\""),
+            #[cfg(not(feature = "cuda"))]
+            ("cuda", "a backend that is not compiled in"),
+        ] {
+            let error = name.parse::<DeviceName>().unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Device);
+            assert!(error.to_string().contains(found), "{error}");
+        }
+        assert_eq!("cpu:0".parse::<DeviceName>().unwrap(), DeviceName::Flex);
+    }
 }

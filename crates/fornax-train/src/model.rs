@@ -132,6 +132,11 @@ impl<B: Backend> Model<B> {
         self.network
     }
 
+    /// The layers, shapes and parameter counts as Keras prints them.
+    pub fn summary(&self) -> String {
+        self.network.summary()
+    }
+
     /// The present learning rate.
     pub fn learning_rate(&self) -> f64 {
         self.state.learning_rate(&self.compiled.optimizer)

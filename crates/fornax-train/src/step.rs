@@ -15,7 +15,6 @@ pub(crate) struct Outcome<B: Backend> {
     pub(crate) parts: Vec<DynTensor<B>>,
     pub(crate) targets: Vec<Value<B>>,
     pub(crate) outputs: Vec<Value<B>>,
-    pub(crate) weight: Option<DynTensor<B>>,
     pub(crate) samples: usize,
 }
 
@@ -98,14 +97,7 @@ impl<B: Backend> Model<B> {
                 loss = loss.add(regularizer.penalty(weight.clone())?);
             }
         }
-        Ok(Outcome {
-            loss,
-            parts,
-            targets: placed.targets,
-            outputs,
-            weight: placed.weight,
-            samples: batch.len(),
-        })
+        Ok(Outcome { loss, parts, targets: placed.targets, outputs, samples: batch.len() })
     }
 
     /// One step of gradient descent on one batch; returns the loss and the metrics of this batch.
@@ -217,7 +209,6 @@ fn forward_backward<B: Backend>(
         parts: parts.into_iter().map(DynTensor::lower).collect(),
         targets: placed.targets,
         outputs: outputs.into_iter().map(Value::lower).collect(),
-        weight: placed.weight,
         samples,
     };
     Ok((outcome, gradients, updates))

@@ -38,7 +38,8 @@ impl<B: Backend> Tracker<B> {
         let each = self.metrics.iter_mut().zip(outcome.targets.iter().zip(&outcome.outputs));
         for (metrics, (target, output)) in each {
             for (_, metric) in metrics {
-                metric.update(target, output, outcome.weight.as_ref())?;
+                // As in Keras, sample weights weigh the loss and not the metrics.
+                metric.update(target, output, None)?;
             }
         }
         Ok(())

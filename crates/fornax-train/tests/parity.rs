@@ -144,7 +144,8 @@ fn train<B: Backend>(
         let rows = start..(start + case.batch).min(set.len());
         let found = model.train_on_batch(&set.rows(rows))?.get("loss").expect("a loss");
         let wanted = f64::from(wanted);
-        if !((found - wanted).abs() <= LOSS * wanted.abs().max(1e-2)) {
+        let close = (found - wanted).abs() <= LOSS * wanted.abs().max(1e-2);
+        if !close {
             faults.push(format!("step {step}: loss {found}, wanted {wanted}"));
             return Ok(());
         }
@@ -201,9 +202,9 @@ fn compare(what: &str, found: &Array, wanted: &Array, tolerance: f32, faults: &m
         let error = |(f, w): &(&f32, &f32)| (*f - *w).abs() / w.abs().max(1.0);
         error(a).total_cmp(&error(b))
     });
-    if let Some((found, wanted)) = worst
-        && !((found - wanted).abs() <= tolerance * wanted.abs().max(1.0))
-    {
+    let Some((found, wanted)) = worst else { return };
+    let close = (found - wanted).abs() <= tolerance * wanted.abs().max(1.0);
+    if !close {
         faults.push(format!("{what}: {found}, wanted {wanted}"));
     }
 }

@@ -52,15 +52,21 @@ pub mod prelude {
     pub use fornax_core::{Array, Backend, Philox};
     pub use fornax_data::{Dataset, datasets, synthetic};
     pub use fornax_layers::layers::{
-        ActivityRegularization, Add, AveragePooling1D, AveragePooling2D, Concatenate, Conv1D,
-        Conv1DTranspose, Conv2D, Conv2DTranspose, Conv3D, Cropping1D, Cropping2D, Dense, DepthwiseConv2D,
-        Dot, Dropout, Flatten, GlobalAveragePooling1D, GlobalAveragePooling2D, GlobalMaxPooling1D,
-        GlobalMaxPooling2D, MaxPooling1D, MaxPooling2D, Multiply, Permute, RepeatVector, Reshape,
-        SeparableConv2D, UpSampling2D, ZeroPadding1D, ZeroPadding2D,
+        ActivityRegularization, Add, AlphaDropout, Average, AveragePooling1D, AveragePooling2D,
+        AveragePooling3D, BatchNormalization, CategoryEncoding, Concatenate, Conv1D, Conv1DTranspose, Conv2D,
+        Conv2DTranspose, Conv3D, Conv3DTranspose, Cropping1D, Cropping2D, Cropping3D, Dense, DepthwiseConv1D,
+        DepthwiseConv2D, Discretization, Dot, Dropout, ELU, Embedding, Flatten, GaussianDropout,
+        GaussianNoise, GlobalAveragePooling1D, GlobalAveragePooling2D, GlobalAveragePooling3D,
+        GlobalMaxPooling1D, GlobalMaxPooling2D, GlobalMaxPooling3D, GroupNormalization, LayerNormalization,
+        LeakyReLU, Masking, MaxPooling1D, MaxPooling2D, MaxPooling3D, Maximum, Minimum, Multiply,
+        Normalization, PReLU, Permute, RMSNormalization, ReLU, RepeatVector, Rescaling, Reshape,
+        SeparableConv1D, SeparableConv2D, SpatialDropout1D, SpatialDropout2D, SpatialDropout3D, Subtract,
+        UnitNormalization, UpSampling1D, UpSampling2D, UpSampling3D, ZeroPadding1D, ZeroPadding2D,
+        ZeroPadding3D,
     };
     pub use fornax_layers::{
-        Apply, Constraint, Functional, Initializer, LayerExt, Network, Regularizer, Sequential, Shape,
-        Shared, Symbolic, input,
+        Apply, BurnModule, Constraint, Forward, Functional, Initializer, LayerExt, Network, Regularizer,
+        Sequential, Shape, Shared, Symbolic, input,
     };
     pub use fornax_optim::{Adadelta, Adagrad, Adam, AdamW, Adamax, Lion, Nadam, RMSprop, SGD, Schedule};
     pub use fornax_train::callbacks::{
