@@ -65,7 +65,8 @@ struct Training {
     position: Position,
     history: History,
     callbacks: Vec<Json>,
-    sums: Vec<f64>,
+    /// The bits of the running sums: JSON has no NaN.
+    sums: Vec<u64>,
     metric_arrays: usize,
 }
 
@@ -105,7 +106,7 @@ impl Backup {
             position,
             history: history.clone(),
             callbacks: callbacks.iter().map(|callback| callback.state()).collect(),
-            sums,
+            sums: sums.into_iter().map(f64::to_bits).collect(),
             metric_arrays: metrics.len(),
         };
         let training = serde_json::to_value(training).expect("plain figures have a JSON form");
@@ -158,7 +159,8 @@ impl Backup {
             .collect();
         let metrics = metrics
             .ok_or_else(|| Error::format(path, "tensors", "missing metrics", "the backup of a training"))?;
-        tracker.restore(&training.sums, &metrics)?;
+        let sums: Vec<f64> = training.sums.into_iter().map(f64::from_bits).collect();
+        tracker.restore(&sums, &metrics)?;
         Ok(Some(Restored { position: training.position, history: training.history, tracker }))
     }
 

@@ -367,7 +367,7 @@ impl<B: Backend> Session<'_, B> {
         self.each(|callback, model| callback.on_epoch_begin(epoch, model))?;
         self.progress.begin_epoch(epoch, steps, start.batch);
         let (clock, mut samples) = (Instant::now(), 0);
-        for batch in batches.epoch_from(epoch as u64, start.batch).take(steps - start.batch) {
+        for batch in batches.epoch_from(epoch as u64, start.batch).take(steps.saturating_sub(start.batch)) {
             let batch = batch?;
             let outcome = self.model.train_step(&batch, self.class_weight.as_ref())?;
             tracker.update(&outcome)?;

@@ -6,7 +6,21 @@ use serde::{Deserialize, Serialize};
 
 /// Figures by name: `loss`, the metrics, and the same behind `val_`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(from = "Vec<(String, Option<f64>)>", into = "Vec<(String, Option<f64>)>")]
 pub struct Logs(Vec<(String, f64)>);
+
+/// JSON has no NaN: a figure that is not finite is `null` in a file and NaN again when it is read.
+impl From<Vec<(String, Option<f64>)>> for Logs {
+    fn from(saved: Vec<(String, Option<f64>)>) -> Self {
+        Self(saved.into_iter().map(|(name, value)| (name, value.unwrap_or(f64::NAN))).collect())
+    }
+}
+
+impl From<Logs> for Vec<(String, Option<f64>)> {
+    fn from(logs: Logs) -> Self {
+        logs.0.into_iter().map(|(name, value)| (name, value.is_finite().then_some(value))).collect()
+    }
+}
 
 impl Logs {
     /// The figure `name`.

@@ -34,8 +34,8 @@ pub use fornax_train as train;
 /// What a program that trains a model needs, under Keras's names.
 ///
 /// Where a loss and a metric have the same name, the prelude has the loss; the metric is in
-/// [`train::metrics`](fornax_train::metrics). `Softmax` is the activation; the layer with an axis is
-/// [`layers::layers::Softmax`](fornax_layers::layers).
+/// [`fornax_train::metrics`]. `Softmax` is the activation; the layer with an axis is
+/// [`fornax_layers::layers::Softmax`].
 pub mod prelude {
     #[cfg(any(feature = "flex", feature = "ndarray"))]
     pub use fornax_core::Cpu;

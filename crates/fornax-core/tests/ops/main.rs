@@ -14,8 +14,10 @@ use fornax_core::{Backend, DynTensor};
 use fornax_testkit::distinct_values;
 use proptest::test_runner::{Config, RngSeed};
 
-/// Proptest with a seed of its own, so that a run can be repeated.
+/// Proptest with a seed of its own, so that a run can be repeated; `cargo xtask prop` asks for more cases.
 fn config(cases: u32) -> Config {
+    let asked = std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok());
+    let cases = asked.unwrap_or(cases);
     Config { cases, rng_seed: RngSeed::Fixed(20), ..Config::default() }
 }
 

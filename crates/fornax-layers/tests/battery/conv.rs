@@ -4,7 +4,7 @@ use fornax_core::{
     Array, ErrorKind, Flex,
     ops::Activation::{Relu, Softmax, Tanh},
 };
-use fornax_layers::{Layer, LayerExt, Regularizer, Sequential, Shape, WeightSpecs, layers::*};
+use fornax_layers::{Layer, LayerExt, MultiLayer, Regularizer, Sequential, Shape, WeightSpecs, layers::*};
 use fornax_testkit::{assert_close, battery::Battery};
 
 #[test]
@@ -60,6 +60,27 @@ fn an_even_kernel_pads_right_and_bottom() {
     let y = network.infer(vec![fornax_core::Value::from_array(&x, network.device())]).unwrap();
     let wanted = [10.75, 15.75, 8.25, 35.75, 40.75, 18.25, 16.0, 17.5, 6.5];
     assert_close(&y[0].to_array().to_f32(), &wanted, 0.0, "Conv2D");
+}
+
+/// A causal convolution and transposed ones with a stride above the window and with "same", on powers of 2 and a
+/// kernel of powers of 10: Keras 3.15.1 on TensorFlow 2.21.
+#[test]
+fn ends_of_a_line() {
+    fn line<const N: usize>(layer: impl MultiLayer, kernel: &[f32], wanted: [f32; N]) {
+        let kernel = Array::from_vec([kernel.len(), 1, 1], kernel.to_vec()).unwrap();
+        let steps = if N == 5 { 5 } else { 2 };
+        let mut network = Sequential::<Flex>::new([steps, 1]).add(layer.named("c")).build().unwrap();
+        network.set_weight("c/kernel", &kernel).unwrap();
+        let x =
+            Array::from_vec([1, steps, 1], (0..steps).map(|step| 2f32.powi(step as i32)).collect()).unwrap();
+        let y = network.infer(vec![fornax_core::Value::from_array(&x, network.device())]).unwrap();
+        assert_eq!(y[0].to_array().to_f32(), wanted);
+    }
+    let causal = Conv1D::new(1, 2).padding(Padding::Causal).dilation_rate(2);
+    line(causal, &[10.0, 1.0], [1.0, 2.0, 14.0, 28.0, 56.0]);
+    line(Conv1DTranspose::new(1, 2).strides(3), &[10.0, 1.0], [10.0, 1.0, 0.0, 20.0, 2.0, 0.0]);
+    let same = Conv1DTranspose::new(1, 3).strides(2).padding(Padding::Same);
+    line(same, &[100.0, 10.0, 1.0], [100.0, 10.0, 201.0, 20.0]);
 }
 
 #[test]
