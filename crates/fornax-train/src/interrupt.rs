@@ -14,7 +14,8 @@ static INSTALLED: OnceLock<Result<(), String>> = OnceLock::new();
 /// If the program has a handler of its own.
 pub(crate) fn install() -> Result<()> {
     let installed = INSTALLED.get_or_init(|| {
-        ctrlc::try_set_handler(|| {
+        // Not `try_set_handler`: that fails where the parent ignores the signal, as under nohup.
+        ctrlc::set_handler(|| {
             if PRESSED.swap(true, Ordering::SeqCst) {
                 std::process::exit(130);
             }

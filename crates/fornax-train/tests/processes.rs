@@ -47,7 +47,7 @@ fn train<B: Backend>(backup: Option<&Path>, pause: u64) -> u64 {
     let history = model.fit(&synthetic::digits(320, 1), fit).unwrap();
     let weights = model.network().weights().iter().flat_map(|weight| weight.to_vec());
     let words =
-        weights.map(|w| u64::from(w.to_bits())).chain(history.values("loss").iter().map(|l| l.to_bits()));
+        weights.map(|w| u64::from(w.to_bits())).chain(history.values("loss").into_iter().map(f64::to_bits));
     words.fold(0xcbf2_9ce4_8422_2325, |hash, word| (hash ^ word).wrapping_mul(0x100_0000_01b3))
 }
 
