@@ -20,6 +20,12 @@ pub(crate) fn cargo(words: &str) -> Outcome {
 pub(crate) fn cargo_with(words: &str, environment: &[(&str, &str)]) -> Outcome {
     let mut command = Command::new("cargo");
     command.args(words.split_whitespace()).current_dir(root());
+    // What the outer cargo told this program would make build scripts (that of ring) run again.
+    for (name, _) in std::env::vars()
+        .filter(|(name, _)| name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_"))
+    {
+        command.env_remove(name);
+    }
     for (name, value) in environment {
         command.env(name, value);
     }
