@@ -29,8 +29,8 @@ pub(crate) struct Options {
     #[arg(long, default_value_t = 0)]
     seed: u64,
     /// Epochs to train; 1 on synthetic data, else 5.
-    #[arg(long)]
-    epochs: Option<usize>,
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
+    epochs: Option<u32>,
     /// One JSON object a line instead of the table.
     #[arg(long)]
     json: bool,
@@ -61,18 +61,25 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         Some(directory) => ("mnist", datasets::mnist(directory)?),
         None => ("synthetic digits", synthetic_digits(options.seed)),
     };
-    let epochs = options.epochs.unwrap_or(if options.data.is_some() { 5 } else { 1 });
+    let epochs = options.epochs.unwrap_or(if options.data.is_some() { 5 } else { 1 }) as usize;
     let mut rows = vec![];
     for listing in &LISTINGS {
         if options.only.is_empty() || options.only.iter().any(|name| name == listing.name) {
             let training =
                 Training { listing, split: &split, seed: options.seed, epochs, quiet: options.json };
             rows.push(dispatch(device, training)?);
+            let interrupted = rows.last().is_some_and(|row: &Row| row.history.interrupted());
             if options.json {
                 let row = rows.last().expect("a row was pushed");
                 println!("{}", json(row, data, options, device, epochs));
             }
+            if interrupted {
+                break;
+            }
         }
+    }
+    if rows.iter().any(|row| row.history.interrupted()) {
+        eprintln!("interrupted: the figures are those of an unfinished training");
     }
     if !options.json {
         print_table(&rows, data, options, device, epochs);

@@ -43,9 +43,10 @@ impl History {
         self.epochs.last().and_then(|record| record.logs.get(name))
     }
 
-    /// The mean wall time of an epoch, in seconds.
+    /// The mean wall time of an epoch, in seconds; 0 before the end of the first.
     pub fn seconds_per_epoch(&self) -> f64 {
-        self.epochs.iter().map(|record| record.seconds).sum::<f64>() / self.epochs.len().max(1) as f64
+        let total = self.epochs.iter().fold(0.0, |total, record| total + record.seconds);
+        total / self.epochs.len().max(1) as f64
     }
 
     /// Whether Ctrl-C ended the training before its last epoch.
