@@ -6,33 +6,21 @@
 //!
 //! Methods panic where shapes do not fit: shapes are checked once, when a model is built or first called.
 
-use burn::tensor::ops::{BoolTensor, FloatTensor, IntTensor};
+use burn::tensor::ops::FloatTensor;
 use burn::tensor::{
-    Bool, DType, Element, Int, Slice, Tensor, TensorData, TensorMetadata, TensorPrimitive,
-    backend::Backend as Burn, get_device_settings,
+    DType, Element, Slice, Tensor, TensorData, TensorMetadata, TensorPrimitive, backend::Backend as Burn,
+    get_device_settings,
 };
 
-use crate::{Array, Error, Result};
+use crate::{Array, Error, Indices, Mask, Result};
 
 /// A float tensor of any rank on backend `B`.
 #[derive(Clone, Debug)]
 pub struct DynTensor<B: Burn>(pub(crate) FloatTensor<B>);
 
-/// A tensor of indices or class labels of any rank on backend `B`.
-#[derive(Clone, Debug)]
-pub struct Indices<B: Burn>(pub(crate) IntTensor<B>);
-
-/// A tensor of truth values of any rank on backend `B`.
-#[derive(Clone, Debug)]
-pub struct Mask<B: Burn>(pub(crate) BoolTensor<B>);
-
 /// The element type of `B`'s float tensors.
 pub(crate) fn float_dtype<B: Burn>() -> DType {
     B::FloatElem::dtype()
-}
-
-fn int_dtype<B: Burn>() -> DType {
-    B::IntElem::dtype()
 }
 
 impl<B: Burn> DynTensor<B> {
@@ -242,7 +230,7 @@ impl<B: Burn> DynTensor<B> {
 
     /// The position of the first largest element along `axis`, which stays with length 1.
     pub fn argmax(self, axis: usize) -> Indices<B> {
-        Indices(B::float_argmax(self.0, axis, int_dtype::<B>().into()))
+        Indices(B::float_argmax(self.0, axis, B::IntElem::dtype().into()))
     }
 
     /// The rows of axis 0 at `indices`.
@@ -257,7 +245,7 @@ impl<B: Burn> DynTensor<B> {
 
     /// The elements as indices, truncated.
     pub fn to_indices(self) -> Indices<B> {
-        Indices(B::float_into_int(self.0, int_dtype::<B>().into()))
+        Indices(B::float_into_int(self.0, B::IntElem::dtype().into()))
     }
 
     /// The truth of `x < value`, elementwise.
@@ -397,118 +385,27 @@ impl<B: Burn> DynTensor<B> {
     }
 }
 
+/// A tensor of another element type, as `Tensor::cast` makes, is converted to the backend's own.
 impl<B: Burn, const D: usize> From<Tensor<B, D>> for DynTensor<B> {
     fn from(tensor: Tensor<B, D>) -> Self {
-        Self(tensor.into_primitive().tensor())
-    }
-}
-
-impl<B: Burn> Indices<B> {
-    /// The tensor of `shape` over `values` in row-major order.
-    pub fn from_vec(values: Vec<i32>, shape: &[usize], device: &B::Device) -> Self {
-        let data = TensorData::new(values, shape).convert_dtype(int_dtype::<B>());
-        Self(B::int_from_data(data, device))
-    }
-
-    /// The lengths of the axes.
-    pub fn shape(&self) -> Vec<usize> {
-        self.0.shape().to_vec()
-    }
-
-    /// The same elements in another shape.
-    pub fn reshape(self, shape: &[usize]) -> Self {
-        Self(B::int_reshape(self.0, shape.into()))
-    }
-
-    /// The elements as floats.
-    pub fn to_float(self) -> DynTensor<B> {
-        DynTensor(B::int_into_float(self.0, float_dtype::<B>().into()))
-    }
-
-    /// The elements in row-major order, copied to the host.
-    pub fn to_vec(&self) -> Vec<i32> {
-        let data = self.clone().tensor_unchecked::<1>().into_data().convert::<i32>();
-        data.to_vec().expect("the data was converted to i32")
-    }
-
-    /// Where the elements live.
-    pub fn device(&self) -> B::Device {
-        B::int_device(&self.0)
-    }
-
-    /// The truth of `i == value`, elementwise.
-    pub fn equal_scalar(&self, value: i64) -> Mask<B> {
-        let dtype = get_device_settings::<B>(&self.device()).bool_dtype;
-        Mask(B::int_equal_elem(self.0.clone(), value.into(), dtype))
-    }
-
-    /// Burn's tensor of rank `D`.
-    ///
-    /// # Errors
-    /// If the rank is another.
-    pub fn tensor<const D: usize>(self) -> Result<Tensor<B, D, Int>> {
-        match self.0.rank() {
-            rank if rank == D => Ok(self.tensor_unchecked()),
-            rank => Err(Error::shape("indices", format!("rank {rank}"), format!("rank {D}"))),
+        let primitive = tensor.into_primitive().tensor();
+        match primitive.dtype() == float_dtype::<B>() {
+            true => Self(primitive),
+            false => Self(B::float_cast(primitive, float_dtype::<B>().into())),
         }
     }
-
-    fn tensor_unchecked<const D: usize>(self) -> Tensor<B, D, Int> {
-        Tensor::from_primitive(self.0)
-    }
 }
 
-impl<B: Burn, const D: usize> From<Tensor<B, D, Int>> for Indices<B> {
-    fn from(tensor: Tensor<B, D, Int>) -> Self {
-        Self(tensor.into_primitive())
-    }
-}
+#[cfg(all(test, feature = "flex"))]
+mod tests {
+    use super::*;
+    use crate::{Flex, ops::DenseOps};
 
-impl<B: Burn> Mask<B> {
-    /// The lengths of the axes.
-    pub fn shape(&self) -> Vec<usize> {
-        self.0.shape().to_vec()
-    }
-
-    /// True becomes false and false true.
-    #[allow(clippy::should_implement_trait)]
-    pub fn not(self) -> Self {
-        Self(B::bool_not(self.0))
-    }
-
-    /// Both hold.
-    pub fn and(self, other: Self) -> Self {
-        Self(B::bool_and(self.0, other.0))
-    }
-
-    /// At least one holds.
-    pub fn or(self, other: Self) -> Self {
-        Self(B::bool_or(self.0, other.0))
-    }
-
-    /// Masks joined along `axis`.
-    pub fn concatenate(parts: Vec<Self>, axis: usize) -> Self {
-        Self(B::bool_cat(parts.into_iter().map(|part| part.0).collect(), axis))
-    }
-
-    /// 1 where it holds, else 0.
-    pub fn to_float(self) -> DynTensor<B> {
-        DynTensor(B::bool_into_float(self.0, float_dtype::<B>().into()))
-    }
-
-    /// The same elements in another shape.
-    pub fn reshape(self, shape: &[usize]) -> Self {
-        Self(B::bool_reshape(self.0, shape.into()))
-    }
-
-    /// The axes of length 1 stretched to `shape`.
-    pub fn expand(self, shape: &[usize]) -> Self {
-        Self(B::bool_expand(self.0, shape.into()))
-    }
-}
-
-impl<B: Burn, const D: usize> From<Tensor<B, D, Bool>> for Mask<B> {
-    fn from(tensor: Tensor<B, D, Bool>) -> Self {
-        Self(tensor.into_primitive())
+    #[test]
+    fn another_element_type_is_converted() {
+        let x = Tensor::<Flex, 2>::from_data([[0.5, -2.0]], &Default::default());
+        let x: DynTensor<Flex> = x.cast(DType::F64).into();
+        let identity = DynTensor::from_vec(vec![1.0, 0.0, 0.0, 1.0], &[2, 2], &x.device());
+        assert_eq!(Flex::dense(x, identity, None).to_vec(), [0.5, -2.0]);
     }
 }

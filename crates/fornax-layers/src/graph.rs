@@ -63,6 +63,9 @@ impl<B: Backend> Graph<B> {
             })
             .collect();
         let mut weights: Vec<(String, WeightSpec)> = vec![];
+        inputs
+            .iter()
+            .try_for_each(|shape| shape.check_size().map_err(|error| error.within("model input")))?;
         let mut slots = inputs.clone();
         let mut built = vec![];
         for (layer, from) in calls {
@@ -70,8 +73,11 @@ impl<B: Backend> Graph<B> {
             let shapes: Vec<Shape> = from.iter().map(|&slot| slots[slot].clone()).collect();
             let member = &mut layers[*layer];
             let mut specs = WeightSpecs::default();
-            let shapes =
-                member.node.build(&shapes, &mut specs).map_err(|error| error.within(member.place()))?;
+            let shapes = member.node.build(&shapes, &mut specs).and_then(|outputs| {
+                outputs.iter().try_for_each(Shape::check_size)?;
+                Ok(outputs)
+            });
+            let shapes = shapes.map_err(|error| error.within(member.place()))?;
             let first_call = built.iter().all(|call: &Call| call.layer != *layer);
             if first_call {
                 member.weights = weights.len()..weights.len() + specs.0.len();

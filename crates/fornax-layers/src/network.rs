@@ -72,6 +72,15 @@ impl<B: Backend> Variable<B> {
 /// What a training step runs with: the weights on the autodiff backend.
 pub type Lifted<B> = Vec<DynTensor<Autodiff<B>>>;
 
+/// An error where a weight of `shape` does not fit in memory, which a file can ask for.
+fn check_memory(shape: &[usize]) -> Result<()> {
+    let elements = shape.iter().try_fold(1usize, |product, &len| product.checked_mul(len));
+    match elements.is_some_and(|elements| Vec::<f32>::new().try_reserve_exact(elements).is_ok()) {
+        true => Ok(()),
+        false => Err(Error::shape("shape", format!("{shape:?}"), "as many elements as memory holds")),
+    }
+}
+
 impl<B: Backend> Network<B> {
     pub(crate) fn new(
         name: String,
@@ -85,6 +94,7 @@ impl<B: Backend> Network<B> {
             if let Some(constraint) = spec.constraint {
                 constraint.check(spec.shape.len()).map_err(|error| error.within(format!("weight {name}")))?;
             }
+            check_memory(&spec.shape).map_err(|error| error.within(format!("weight {name}")))?;
             let values = match spec.initial {
                 Initial::Values(values) => values,
                 Initial::Drawn(initializer) => initializer

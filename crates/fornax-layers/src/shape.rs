@@ -5,6 +5,9 @@ use std::fmt;
 use fornax_core::{Error, Result};
 use serde::{Deserialize, Serialize};
 
+/// The most elements of a sample, a terabyte of floats.
+const LARGEST_SAMPLE: usize = 1 << 38;
+
 /// The shape of one sample; `None` is an axis of any length (a sequence, an image of any size).
 ///
 /// ```
@@ -57,6 +60,21 @@ impl Shape {
     /// If a length is unknown.
     pub fn elements(&self) -> Result<usize> {
         (0..self.rank()).map(|axis| self.known(axis)).product()
+    }
+
+    /// An error where a sample would have more than [`LARGEST_SAMPLE`] elements (an unknown length counts as 1),
+    /// which keeps all arithmetic of lengths in range.
+    pub(crate) fn check_size(&self) -> Result<()> {
+        let lengths = self.0.iter().map(|len| len.unwrap_or(1).max(1));
+        let elements = lengths.fold(Some(1), |product: Option<usize>, len| product?.checked_mul(len));
+        match elements.is_some_and(|elements| elements <= LARGEST_SAMPLE) {
+            true => Ok(()),
+            false => Err(Error::shape(
+                "sample",
+                format!("shape {self}"),
+                format!("at most {LARGEST_SAMPLE} elements"),
+            )),
+        }
     }
 
     /// The same shape with another last axis.

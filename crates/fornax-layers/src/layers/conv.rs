@@ -1,10 +1,10 @@
 //! [`Conv1D`], [`Conv2D`], [`Conv3D`]: convolution with a learned kernel.
 
-use fornax_core::{Backend, DynTensor, Error, Result, Value, ops::Activation};
+use fornax_core::{Backend, Error, Result, Value, ops::Activation};
 use serde::{Deserialize, Serialize};
 
-use super::activate;
-use super::spatial::{ChannelsLast, Lengths, Padding, Windows, by_axes, spatial_axes};
+use super::arguments::{OutputArguments, WindowArguments, output_setters, window_setters};
+use super::spatial::{Lengths, Padding, Windows, by_axes, spatial_axes};
 use crate::{Constraint, Context, Initializer, Layer, Regularizer, Shape, WeightSpecs};
 
 /// Convolution over one axis, for example time.
@@ -42,22 +42,14 @@ pub type Conv3D = Conv<3>;
 #[serde(default, bound = "")]
 pub struct Conv<const N: usize> {
     filters: usize,
-    kernel_size: Lengths,
-    strides: Lengths,
-    padding: Padding,
-    #[serde(skip_serializing)]
-    data_format: ChannelsLast,
-    dilation_rate: Lengths,
+    #[serde(flatten)]
+    window: WindowArguments,
     groups: usize,
-    activation: Activation,
-    use_bias: bool,
+    #[serde(flatten)]
+    output: OutputArguments,
     kernel_initializer: Initializer,
-    bias_initializer: Initializer,
     kernel_regularizer: Option<Regularizer>,
-    bias_regularizer: Option<Regularizer>,
-    activity_regularizer: Option<Regularizer>,
     kernel_constraint: Option<Constraint>,
-    bias_constraint: Option<Constraint>,
 }
 
 impl<const N: usize> Default for Conv<N> {
@@ -71,59 +63,34 @@ impl<const N: usize> Conv<N> {
     pub fn new(filters: usize, kernel_size: impl Into<Lengths>) -> Self {
         Self {
             filters,
-            kernel_size: kernel_size.into(),
-            strides: Lengths::All(1),
-            padding: Padding::Valid,
-            data_format: ChannelsLast,
-            dilation_rate: Lengths::All(1),
+            window: WindowArguments::new(kernel_size),
             groups: 1,
-            activation: Activation::Linear,
-            use_bias: true,
+            output: OutputArguments::default(),
             kernel_initializer: Initializer::GlorotUniform,
-            bias_initializer: Initializer::Zeros,
             kernel_regularizer: None,
-            bias_regularizer: None,
-            activity_regularizer: None,
             kernel_constraint: None,
-            bias_constraint: None,
         }
     }
 
+    window_setters!();
+    output_setters!();
     setters! {
-        /// Steps of the window.
-        strides: Into(Lengths),
-        /// What lies beyond the ends.
-        padding: Padding,
-        /// Distance of the window's elements.
-        dilation_rate: Into(Lengths),
         /// Parts into which channels and filters are cut.
         groups: usize,
-        /// `g`.
-        activation: Activation,
-        /// Whether there is a `b`.
-        use_bias: bool,
         /// Where `W` starts.
         kernel_initializer: Initializer,
-        /// Where `b` starts.
-        bias_initializer: Initializer,
         /// A penalty on `W`.
         kernel_regularizer: Some(Regularizer),
-        /// A penalty on `b`.
-        bias_regularizer: Some(Regularizer),
-        /// A penalty on `y`.
-        activity_regularizer: Some(Regularizer),
         /// A projection of `W` after each step.
         kernel_constraint: Some(Constraint),
-        /// A projection of `b` after each step.
-        bias_constraint: Some(Constraint),
     }
 
     fn windows(&self) -> Result<Windows> {
-        let causal = N == 1 && self.padding == Padding::Causal;
-        let padding = if causal { Padding::Valid } else { self.padding };
-        let size = ("kernel_size", &self.kernel_size);
-        let windows = Windows::new(N, size, &self.strides, &self.dilation_rate, padding)?;
-        Ok(Windows { padding: self.padding, ..windows })
+        if N == 1 && self.window.padding == Padding::Causal {
+            let valid = WindowArguments { padding: Padding::Valid, ..self.window.clone() };
+            return Ok(Windows { padding: Padding::Causal, ..valid.windows(N)? });
+        }
+        self.window.windows(N)
     }
 
     fn check_groups(&self, channels: usize) -> Result<()> {
@@ -155,33 +122,18 @@ impl<const N: usize> Layer for Conv<N> {
             .add("kernel", &kernel, self.kernel_initializer)
             .regularizer(self.kernel_regularizer)
             .constraint(self.kernel_constraint);
-        if self.use_bias {
-            weights
-                .add("bias", &[self.filters], self.bias_initializer)
-                .regularizer(self.bias_regularizer)
-                .constraint(self.bias_constraint);
-        }
+        self.output.build(self.filters, weights);
         windows.output_shape(spatial, Some(self.filters))
     }
 
     fn call<B: Backend>(&self, x: Value<B>, context: &mut Context<'_, B>) -> Result<Value<B>> {
         let x = x.float();
         let geometry = self.windows()?.convolution(&x.shape(), self.groups)?;
-        let z = add_bias(B::conv(x, context.weight("kernel"), &geometry), context.optional("bias"));
-        let y = activate(z, self.activation);
-        context.regularize_activity(self.activity_regularizer, &y.clone().float())?;
-        Ok(y)
+        let z = B::conv(x, context.weight("kernel"), &geometry);
+        self.output.add_bias_and_activate(z, context)
     }
 
     fn keeps_mask(&self) -> bool {
         false
-    }
-}
-
-/// `y + b` over the last axis.
-pub(super) fn add_bias<B: Backend>(y: DynTensor<B>, bias: Option<DynTensor<B>>) -> DynTensor<B> {
-    match bias {
-        Some(bias) => B::add_bias(y, bias),
-        None => y,
     }
 }

@@ -6,9 +6,8 @@ use fornax_core::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::activate;
-use super::conv::add_bias;
-use super::spatial::{ChannelsLast, Lengths, Padding, Windows, by_axes, spatial_axes};
+use super::arguments::{OutputArguments, WindowArguments, output_setters, window_setters};
+use super::spatial::{Lengths, Padding, Windows, by_axes, spatial_axes};
 use crate::{Constraint, Context, Initializer, Layer, Regularizer, Shape, WeightSpecs};
 
 /// Transposed convolution over one axis.
@@ -51,22 +50,14 @@ pub type Conv3DTranspose = ConvTranspose<3>;
 #[serde(default, bound = "")]
 pub struct ConvTranspose<const N: usize> {
     filters: usize,
-    kernel_size: Lengths,
-    strides: Lengths,
-    padding: Padding,
+    #[serde(flatten)]
+    window: WindowArguments,
     output_padding: Option<Lengths>,
-    #[serde(skip_serializing)]
-    data_format: ChannelsLast,
-    dilation_rate: Lengths,
-    activation: Activation,
-    use_bias: bool,
+    #[serde(flatten)]
+    output: OutputArguments,
     kernel_initializer: Initializer,
-    bias_initializer: Initializer,
     kernel_regularizer: Option<Regularizer>,
-    bias_regularizer: Option<Regularizer>,
-    activity_regularizer: Option<Regularizer>,
     kernel_constraint: Option<Constraint>,
-    bias_constraint: Option<Constraint>,
 }
 
 impl<const N: usize> Default for ConvTranspose<N> {
@@ -80,49 +71,24 @@ impl<const N: usize> ConvTranspose<N> {
     pub fn new(filters: usize, kernel_size: impl Into<Lengths>) -> Self {
         Self {
             filters,
-            kernel_size: kernel_size.into(),
-            strides: Lengths::All(1),
-            padding: Padding::Valid,
+            window: WindowArguments::new(kernel_size),
             output_padding: None,
-            data_format: ChannelsLast,
-            dilation_rate: Lengths::All(1),
-            activation: Activation::Linear,
-            use_bias: true,
+            output: OutputArguments::default(),
             kernel_initializer: Initializer::GlorotUniform,
-            bias_initializer: Initializer::Zeros,
             kernel_regularizer: None,
-            bias_regularizer: None,
-            activity_regularizer: None,
             kernel_constraint: None,
-            bias_constraint: None,
         }
     }
 
+    window_setters!();
+    output_setters!();
     setters! {
-        /// Steps of the window.
-        strides: Into(Lengths),
-        /// What of the ends is cut off.
-        padding: Padding,
-        /// Distance of the window's elements.
-        dilation_rate: Into(Lengths),
-        /// `g`.
-        activation: Activation,
-        /// Whether there is a `b`.
-        use_bias: bool,
         /// Where `W` starts.
         kernel_initializer: Initializer,
-        /// Where `b` starts.
-        bias_initializer: Initializer,
         /// A penalty on `W`.
         kernel_regularizer: Some(Regularizer),
-        /// A penalty on `b`.
-        bias_regularizer: Some(Regularizer),
-        /// A penalty on `y`.
-        activity_regularizer: Some(Regularizer),
         /// A projection of `W` after each step.
         kernel_constraint: Some(Constraint),
-        /// A projection of `b` after each step.
-        bias_constraint: Some(Constraint),
     }
 
     /// Positions added at the ends, below the stride.
@@ -132,14 +98,13 @@ impl<const N: usize> ConvTranspose<N> {
     }
 
     fn enlargement(&self) -> Result<Enlargement> {
-        let size = ("kernel_size", &self.kernel_size);
-        let windows = Windows::new(N, size, &self.strides, &self.dilation_rate, self.padding)?;
+        let windows = self.window.windows(N)?;
         let extra = match &self.output_padding {
             None => vec![None; N],
             Some(extra) => {
                 let lengths = extra.lengths_or_zero("output_padding", N)?;
                 if lengths.iter().zip(&windows.stride).any(|(extra, stride)| extra >= stride) {
-                    let wanted = format!("values below the strides {}", self.strides);
+                    let wanted = format!("values below the strides {}", self.window.strides);
                     return Err(Error::argument("output_padding", extra, wanted));
                 }
                 lengths.into_iter().map(Some).collect()
@@ -163,12 +128,7 @@ impl<const N: usize> Layer for ConvTranspose<N> {
             .add("kernel", &kernel, self.kernel_initializer)
             .regularizer(self.kernel_regularizer)
             .constraint(self.kernel_constraint);
-        if self.use_bias {
-            weights
-                .add("bias", &[self.filters], self.bias_initializer)
-                .regularizer(self.bias_regularizer)
-                .constraint(self.bias_constraint);
-        }
+        self.output.build(self.filters, weights);
         let lengths = spatial.iter().enumerate();
         let lengths = lengths.map(|(axis, len)| len.map(|len| enlargement.length(axis, len)).transpose());
         let mut lengths: Vec<Option<usize>> = lengths.collect::<Result<_>>()?;
@@ -180,9 +140,7 @@ impl<const N: usize> Layer for ConvTranspose<N> {
         let x = x.float();
         let (geometry, shape) = self.enlargement()?.geometry(&x.shape(), self.filters)?;
         let y = B::conv_input(x, context.weight("kernel"), &geometry, &shape);
-        let y = activate(add_bias(y, context.optional("bias")), self.activation);
-        context.regularize_activity(self.activity_regularizer, &y.clone().float())?;
-        Ok(y)
+        self.output.add_bias_and_activate(y, context)
     }
 
     fn keeps_mask(&self) -> bool {

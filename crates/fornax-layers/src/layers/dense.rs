@@ -1,9 +1,9 @@
 //! [`Dense`]: the fully connected layer.
 
-use fornax_core::{Backend, DynTensor, Error, Result, Value, ops::Activation};
+use fornax_core::{Backend, Error, Result, Value, ops::Activation};
 use serde::{Deserialize, Serialize};
 
-use super::activate;
+use super::arguments::{OutputArguments, output_setters};
 use crate::{Constraint, Context, Initializer, Layer, Regularizer, Shape, WeightSpecs};
 
 /// `y = f(x W + b)` over the last axis.
@@ -32,15 +32,11 @@ use crate::{Constraint, Context, Initializer, Layer, Regularizer, Shape, WeightS
 #[serde(default)]
 pub struct Dense {
     units: usize,
-    activation: Activation,
-    use_bias: bool,
+    #[serde(flatten)]
+    output: OutputArguments,
     kernel_initializer: Initializer,
-    bias_initializer: Initializer,
     kernel_regularizer: Option<Regularizer>,
-    bias_regularizer: Option<Regularizer>,
-    activity_regularizer: Option<Regularizer>,
     kernel_constraint: Option<Constraint>,
-    bias_constraint: Option<Constraint>,
 }
 
 impl Default for Dense {
@@ -54,37 +50,21 @@ impl Dense {
     pub fn new(units: usize) -> Self {
         Self {
             units,
-            activation: Activation::Linear,
-            use_bias: true,
+            output: OutputArguments::default(),
             kernel_initializer: Initializer::GlorotUniform,
-            bias_initializer: Initializer::Zeros,
             kernel_regularizer: None,
-            bias_regularizer: None,
-            activity_regularizer: None,
             kernel_constraint: None,
-            bias_constraint: None,
         }
     }
 
+    output_setters!();
     setters! {
-        /// `f`.
-        activation: Activation,
-        /// Whether there is a `b`.
-        use_bias: bool,
         /// Where `W` starts.
         kernel_initializer: Initializer,
-        /// Where `b` starts.
-        bias_initializer: Initializer,
         /// A penalty on `W`.
         kernel_regularizer: Some(Regularizer),
-        /// A penalty on `b`.
-        bias_regularizer: Some(Regularizer),
-        /// A penalty on `y`.
-        activity_regularizer: Some(Regularizer),
         /// A projection of `W` after each step.
         kernel_constraint: Some(Constraint),
-        /// A projection of `b` after each step.
-        bias_constraint: Some(Constraint),
     }
 }
 
@@ -99,19 +79,12 @@ impl Layer for Dense {
             .add("kernel", &[input.last()?, self.units], self.kernel_initializer)
             .regularizer(self.kernel_regularizer)
             .constraint(self.kernel_constraint);
-        if self.use_bias {
-            weights
-                .add("bias", &[self.units], self.bias_initializer)
-                .regularizer(self.bias_regularizer)
-                .constraint(self.bias_constraint);
-        }
+        self.output.build(self.units, weights);
         Ok(input.with_last(self.units))
     }
 
     fn call<B: Backend>(&self, x: Value<B>, context: &mut Context<'_, B>) -> Result<Value<B>> {
-        let z: DynTensor<B> = B::dense(x.float(), context.weight("kernel"), context.optional("bias"));
-        let y = activate(z, self.activation);
-        context.regularize_activity(self.activity_regularizer, &y.clone().float())?;
-        Ok(y)
+        let z = B::dense(x.float(), context.weight("kernel"), context.optional("bias"));
+        self.output.activate(z, context)
     }
 }

@@ -3,9 +3,8 @@
 use fornax_core::{Backend, DynTensor, Error, Result, Value, ops::Activation};
 use serde::{Deserialize, Serialize};
 
-use super::activate;
-use super::conv::add_bias;
-use super::spatial::{ChannelsLast, Lengths, Padding, Windows, by_axes, spatial_axes};
+use super::arguments::{OutputArguments, WindowArguments, output_setters, window_setters};
+use super::spatial::{Lengths, Padding, Windows, by_axes, spatial_axes};
 use crate::{Constraint, Context, Initializer, Layer, Regularizer, Shape, WeightSpecs};
 
 /// Depthwise convolution over one axis.
@@ -41,21 +40,13 @@ pub type DepthwiseConv2D = DepthwiseConv<2>;
 #[serde(default, bound = "")]
 pub struct DepthwiseConv<const N: usize> {
     depth_multiplier: usize,
-    kernel_size: Lengths,
-    strides: Lengths,
-    padding: Padding,
-    #[serde(skip_serializing)]
-    data_format: ChannelsLast,
-    dilation_rate: Lengths,
-    activation: Activation,
-    use_bias: bool,
+    #[serde(flatten)]
+    window: WindowArguments,
+    #[serde(flatten)]
+    output: OutputArguments,
     depthwise_initializer: Initializer,
-    bias_initializer: Initializer,
     depthwise_regularizer: Option<Regularizer>,
-    bias_regularizer: Option<Regularizer>,
-    activity_regularizer: Option<Regularizer>,
     depthwise_constraint: Option<Constraint>,
-    bias_constraint: Option<Constraint>,
 }
 
 impl<const N: usize> Default for DepthwiseConv<N> {
@@ -69,55 +60,25 @@ impl<const N: usize> DepthwiseConv<N> {
     pub fn new(kernel_size: impl Into<Lengths>) -> Self {
         Self {
             depth_multiplier: 1,
-            kernel_size: kernel_size.into(),
-            strides: Lengths::All(1),
-            padding: Padding::Valid,
-            data_format: ChannelsLast,
-            dilation_rate: Lengths::All(1),
-            activation: Activation::Linear,
-            use_bias: true,
+            window: WindowArguments::new(kernel_size),
+            output: OutputArguments::default(),
             depthwise_initializer: Initializer::GlorotUniform,
-            bias_initializer: Initializer::Zeros,
             depthwise_regularizer: None,
-            bias_regularizer: None,
-            activity_regularizer: None,
             depthwise_constraint: None,
-            bias_constraint: None,
         }
     }
 
+    window_setters!();
+    output_setters!();
     setters! {
         /// Filters a channel.
         depth_multiplier: usize,
-        /// Steps of the window.
-        strides: Into(Lengths),
-        /// What lies beyond the ends.
-        padding: Padding,
-        /// Distance of the window's elements.
-        dilation_rate: Into(Lengths),
-        /// `g`.
-        activation: Activation,
-        /// Whether there is a `b`.
-        use_bias: bool,
         /// Where `W` starts.
         depthwise_initializer: Initializer,
-        /// Where `b` starts.
-        bias_initializer: Initializer,
         /// A penalty on `W`.
         depthwise_regularizer: Some(Regularizer),
-        /// A penalty on `b`.
-        bias_regularizer: Some(Regularizer),
-        /// A penalty on `y`.
-        activity_regularizer: Some(Regularizer),
         /// A projection of `W` after each step.
         depthwise_constraint: Some(Constraint),
-        /// A projection of `b` after each step.
-        bias_constraint: Some(Constraint),
-    }
-
-    fn windows(&self) -> Result<Windows> {
-        let size = ("kernel_size", &self.kernel_size);
-        Windows::new(N, size, &self.strides, &self.dilation_rate, self.padding)
     }
 }
 
@@ -128,26 +89,19 @@ impl<const N: usize> Layer for DepthwiseConv<N> {
         let spatial = spatial_axes(input, N)?;
         let channels = input.last()?;
         let outputs = depthwise_outputs(channels, self.depth_multiplier)?;
-        let windows = self.windows()?;
+        let windows = self.window.windows(N)?;
         let kernel = [&windows.size[..], &[channels, self.depth_multiplier]].concat();
         weights
             .add("kernel", &kernel, self.depthwise_initializer)
             .regularizer(self.depthwise_regularizer)
             .constraint(self.depthwise_constraint);
-        if self.use_bias {
-            weights
-                .add("bias", &[outputs], self.bias_initializer)
-                .regularizer(self.bias_regularizer)
-                .constraint(self.bias_constraint);
-        }
+        self.output.build(outputs, weights);
         windows.output_shape(spatial, Some(outputs))
     }
 
     fn call<B: Backend>(&self, x: Value<B>, context: &mut Context<'_, B>) -> Result<Value<B>> {
-        let z = depthwise(x.float(), context.weight("kernel"), &self.windows()?)?;
-        let y = activate(add_bias(z, context.optional("bias")), self.activation);
-        context.regularize_activity(self.activity_regularizer, &y.clone().float())?;
-        Ok(y)
+        let z = depthwise(x.float(), context.weight("kernel"), &self.window.windows(N)?)?;
+        self.output.add_bias_and_activate(z, context)
     }
 
     fn keeps_mask(&self) -> bool {

@@ -6,31 +6,39 @@ use crate::Registry;
 
 /// Setters of a layer's hyper-parameters; `Some(T)` marks an optional one, `Into(T)` one that is converted.
 macro_rules! setters {
-    ($($(#[$doc:meta])* $name:ident: $kind:tt $(($inner:ty))?,)*) => {
-        $(setters!(@one $(#[$doc])* $name: $kind $(($inner))?);)*
+    (in $group:ident: $($(#[$doc:meta])* $name:ident: $kind:tt $(($inner:ty))?,)*) => {
+        setters!(@each [.$group] $($(#[$doc])* $name: $kind $(($inner))?,)*);
     };
-    (@one $(#[$doc:meta])* $name:ident: Some($inner:ty)) => {
+    ($($(#[$doc:meta])* $name:ident: $kind:tt $(($inner:ty))?,)*) => {
+        setters!(@each [] $($(#[$doc])* $name: $kind $(($inner))?,)*);
+    };
+    (@each $path:tt $($(#[$doc:meta])* $name:ident: $kind:tt $(($inner:ty))?,)*) => {
+        $(setters!(@one $path $(#[$doc])* $name: $kind $(($inner))?);)*
+    };
+    (@one [$($path:tt)*] $(#[$doc:meta])* $name:ident: Some($inner:ty)) => {
         $(#[$doc])*
         pub fn $name(mut self, $name: $inner) -> Self {
-            self.$name = Some($name);
+            self$($path)*.$name = Some($name);
             self
         }
     };
-    (@one $(#[$doc:meta])* $name:ident: Into($inner:ty)) => {
+    (@one [$($path:tt)*] $(#[$doc:meta])* $name:ident: Into($inner:ty)) => {
         $(#[$doc])*
         pub fn $name(mut self, $name: impl Into<$inner>) -> Self {
-            self.$name = $name.into();
+            self$($path)*.$name = $name.into();
             self
         }
     };
-    (@one $(#[$doc:meta])* $name:ident: $kind:tt) => {
+    (@one [$($path:tt)*] $(#[$doc:meta])* $name:ident: $kind:tt) => {
         $(#[$doc])*
         pub fn $name(mut self, $name: $kind) -> Self {
-            self.$name = $name;
+            self$($path)*.$name = $name;
             self
         }
     };
 }
+
+mod arguments;
 
 mod activation;
 mod activity_regularization;

@@ -3,9 +3,9 @@
 use fornax_core::{Backend, Error, Result, Value, ops::Activation};
 use serde::{Deserialize, Serialize};
 
-use super::activate;
+use super::arguments::{OutputArguments, WindowArguments, output_setters, window_setters};
 use super::depthwise_conv::{depthwise, depthwise_outputs};
-use super::spatial::{ChannelsLast, Lengths, Padding, Windows, by_axes, spatial_axes};
+use super::spatial::{Lengths, Padding, by_axes, spatial_axes};
 use crate::{Constraint, Context, Initializer, Layer, Regularizer, Shape, WeightSpecs};
 
 /// Separable convolution over one axis.
@@ -42,25 +42,17 @@ pub type SeparableConv2D = SeparableConv<2>;
 #[serde(default, bound = "")]
 pub struct SeparableConv<const N: usize> {
     filters: usize,
-    kernel_size: Lengths,
-    strides: Lengths,
-    padding: Padding,
-    #[serde(skip_serializing)]
-    data_format: ChannelsLast,
-    dilation_rate: Lengths,
+    #[serde(flatten)]
+    window: WindowArguments,
     depth_multiplier: usize,
-    activation: Activation,
-    use_bias: bool,
+    #[serde(flatten)]
+    output: OutputArguments,
     depthwise_initializer: Initializer,
     pointwise_initializer: Initializer,
-    bias_initializer: Initializer,
     depthwise_regularizer: Option<Regularizer>,
     pointwise_regularizer: Option<Regularizer>,
-    bias_regularizer: Option<Regularizer>,
-    activity_regularizer: Option<Regularizer>,
     depthwise_constraint: Option<Constraint>,
     pointwise_constraint: Option<Constraint>,
-    bias_constraint: Option<Constraint>,
 }
 
 impl<const N: usize> Default for SeparableConv<N> {
@@ -74,65 +66,35 @@ impl<const N: usize> SeparableConv<N> {
     pub fn new(filters: usize, kernel_size: impl Into<Lengths>) -> Self {
         Self {
             filters,
-            kernel_size: kernel_size.into(),
-            strides: Lengths::All(1),
-            padding: Padding::Valid,
-            data_format: ChannelsLast,
-            dilation_rate: Lengths::All(1),
+            window: WindowArguments::new(kernel_size),
             depth_multiplier: 1,
-            activation: Activation::Linear,
-            use_bias: true,
+            output: OutputArguments::default(),
             depthwise_initializer: Initializer::GlorotUniform,
             pointwise_initializer: Initializer::GlorotUniform,
-            bias_initializer: Initializer::Zeros,
             depthwise_regularizer: None,
             pointwise_regularizer: None,
-            bias_regularizer: None,
-            activity_regularizer: None,
             depthwise_constraint: None,
             pointwise_constraint: None,
-            bias_constraint: None,
         }
     }
 
+    window_setters!();
+    output_setters!();
     setters! {
-        /// Steps of the window.
-        strides: Into(Lengths),
-        /// What lies beyond the ends.
-        padding: Padding,
-        /// Distance of the window's elements.
-        dilation_rate: Into(Lengths),
         /// Depthwise filters a channel.
         depth_multiplier: usize,
-        /// `g`.
-        activation: Activation,
-        /// Whether there is a `b`.
-        use_bias: bool,
         /// Where `D` starts.
         depthwise_initializer: Initializer,
         /// Where `P` starts.
         pointwise_initializer: Initializer,
-        /// Where `b` starts.
-        bias_initializer: Initializer,
         /// A penalty on `D`.
         depthwise_regularizer: Some(Regularizer),
         /// A penalty on `P`.
         pointwise_regularizer: Some(Regularizer),
-        /// A penalty on `b`.
-        bias_regularizer: Some(Regularizer),
-        /// A penalty on `y`.
-        activity_regularizer: Some(Regularizer),
         /// A projection of `D` after each step.
         depthwise_constraint: Some(Constraint),
         /// A projection of `P` after each step.
         pointwise_constraint: Some(Constraint),
-        /// A projection of `b` after each step.
-        bias_constraint: Some(Constraint),
-    }
-
-    fn windows(&self) -> Result<Windows> {
-        let size = ("kernel_size", &self.kernel_size);
-        Windows::new(N, size, &self.strides, &self.dilation_rate, self.padding)
     }
 }
 
@@ -146,7 +108,7 @@ impl<const N: usize> Layer for SeparableConv<N> {
         }
         let channels = input.last()?;
         let between = depthwise_outputs(channels, self.depth_multiplier)?;
-        let windows = self.windows()?;
+        let windows = self.window.windows(N)?;
         let depthwise = [&windows.size[..], &[channels, self.depth_multiplier]].concat();
         weights
             .add("depthwise_kernel", &depthwise, self.depthwise_initializer)
@@ -160,22 +122,15 @@ impl<const N: usize> Layer for SeparableConv<N> {
             )
             .regularizer(self.pointwise_regularizer)
             .constraint(self.pointwise_constraint);
-        if self.use_bias {
-            weights
-                .add("bias", &[self.filters], self.bias_initializer)
-                .regularizer(self.bias_regularizer)
-                .constraint(self.bias_constraint);
-        }
+        self.output.build(self.filters, weights);
         windows.output_shape(spatial, Some(self.filters))
     }
 
     fn call<B: Backend>(&self, x: Value<B>, context: &mut Context<'_, B>) -> Result<Value<B>> {
-        let between = depthwise(x.float(), context.weight("depthwise_kernel"), &self.windows()?)?;
+        let between = depthwise(x.float(), context.weight("depthwise_kernel"), &self.window.windows(N)?)?;
         let pointwise = context.weight("pointwise_kernel").rows();
         let z = B::dense(between, pointwise, context.optional("bias"));
-        let y = activate(z, self.activation);
-        context.regularize_activity(self.activity_regularizer, &y.clone().float())?;
-        Ok(y)
+        self.output.activate(z, context)
     }
 
     fn keeps_mask(&self) -> bool {

@@ -108,3 +108,14 @@ fn what_cannot_be_is_an_error() {
     let smooth: UpSampling1D = serde_json::from_str(r#"{"interpolation": "bilinear"}"#).unwrap();
     assert!(smooth.build(&input, &mut weights).is_err());
 }
+
+#[test]
+fn sizes_beyond_memory_are_errors() {
+    let message = |model: Sequential<Flex>| model.build().unwrap_err().to_string();
+    let dense = |units| Sequential::new([1 << 20]).add(Dense::new(units));
+    assert!(message(dense(1 << 36)).starts_with("weight dense/kernel: shape"));
+    assert!(message(dense(1 << 60)).starts_with("layer dense (Dense): sample"));
+    assert!(message(Sequential::new([1 << 40, 1 << 40]).add(Flatten::new())).starts_with("model input"));
+    let doubled = Sequential::new([1 << 20, 1]).add(UpSampling1D::new(1 << 20));
+    assert!(message(doubled).starts_with("layer up_sampling1d (UpSampling1D): sample"));
+}
