@@ -51,10 +51,12 @@ fn operations<B: Backend>() -> Vec<(String, Vec<f32>)> {
     let mut keep = |name: &str, tensor: DynTensor<B>| results.push((name.to_owned(), tensor.to_vec()));
     let (x, kernel, bias, dy) =
         (noise::<B>(&[7, 13], 1), noise(&[13, 5], 2), noise(&[5], 3), noise(&[7, 5], 4));
-    keep("dense", B::dense(x.clone(), kernel.clone(), Some(bias.clone())));
-    let [dx, dkernel] = B::dense_backward(x.clone(), kernel, dy.clone(), [true, true]);
-    keep("dense dx", dx.expect("it was wanted"));
-    keep("dense dkernel", dkernel.expect("it was wanted"));
+    keep("dense", B::dense(x.clone(), kernel.clone(), Some(bias.clone()), Activation::Linear));
+    let y = B::dense(x.clone(), kernel.clone(), Some(bias.clone()), Activation::Tanh);
+    keep("dense tanh", y.clone());
+    for cotangent in B::dense_backward(x.clone(), kernel, y, dy.clone(), Activation::Tanh, [true; 3]) {
+        keep("dense cotangent", cotangent.expect("it was wanted"));
+    }
     keep("add_bias", B::add_bias(dy.clone(), bias));
     keep("add_bias dbias", B::add_bias_backward(dy));
     for activation in Activation::ALL {
@@ -69,9 +71,14 @@ fn operations<B: Backend>() -> Vec<(String, Vec<f32>)> {
     let geometry =
         ConvGeometry { stride: vec![2, 1], dilation: vec![1, 2], padding: vec![(1, 0), (2, 1)], groups: 2 };
     let kernel = noise::<B>(&[3, 2, 2, 6], 7);
-    let y = B::conv(image.clone(), kernel.clone(), &geometry);
+    let (bias, relu) = (noise::<B>(&[6], 12), Activation::Relu);
+    let y = B::conv(image.clone(), kernel.clone(), Some(bias), relu, &geometry);
     let dy = noise::<B>(&y.shape(), 8);
-    keep("conv", y);
+    keep("conv", y.clone());
+    let (x, k) = (image.clone(), kernel.clone());
+    for cotangent in B::conv_backward(x, k, y, dy.clone(), relu, &geometry, [true; 3]) {
+        keep("conv cotangent", cotangent.expect("it was wanted"));
+    }
     keep("conv dx", B::conv_input(dy.clone(), kernel, &geometry, &[2, 9, 8, 4]));
     keep("conv dkernel", B::conv_kernel(image.clone(), dy, &geometry, &[3, 2, 2, 6]));
     let window = Window { size: vec![3, 2], stride: vec![2, 2], padding: vec![(1, 1), (0, 1)] };

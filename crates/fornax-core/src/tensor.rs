@@ -399,13 +399,16 @@ impl<B: Burn, const D: usize> From<Tensor<B, D>> for DynTensor<B> {
 #[cfg(all(test, feature = "flex"))]
 mod tests {
     use super::*;
-    use crate::{Flex, ops::DenseOps};
+    use crate::{
+        Flex,
+        ops::{Activation, DenseOps},
+    };
 
     #[test]
     fn another_element_type_is_converted() {
         let x = Tensor::<Flex, 2>::from_data([[0.5, -2.0]], &Default::default());
         let x: DynTensor<Flex> = x.cast(DType::F64).into();
         let identity = DynTensor::from_vec(vec![1.0, 0.0, 0.0, 1.0], &[2, 2], &x.device());
-        assert_eq!(Flex::dense(x, identity, None).to_vec(), [0.5, -2.0]);
+        assert_eq!(Flex::dense(x, identity, None, Activation::Linear).to_vec(), [0.5, -2.0]);
     }
 }

@@ -65,8 +65,8 @@ impl Shape {
     /// An error where a sample would have more than [`LARGEST_SAMPLE`] elements (an unknown length counts as 1),
     /// which keeps all arithmetic of lengths in range.
     pub(crate) fn check_size(&self) -> Result<()> {
-        let lengths = self.0.iter().map(|len| len.unwrap_or(1).max(1));
-        let elements = lengths.fold(Some(1), |product: Option<usize>, len| product?.checked_mul(len));
+        let mut lengths = self.0.iter().map(|len| len.unwrap_or(1).max(1));
+        let elements = lengths.try_fold(1usize, |product, len| product.checked_mul(len));
         match elements.is_some_and(|elements| elements <= LARGEST_SAMPLE) {
             true => Ok(()),
             false => Err(Error::shape(

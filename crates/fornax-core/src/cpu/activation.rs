@@ -6,9 +6,9 @@ use crate::DynTensor;
 use crate::ops::{Activation, ActivationOps, activation};
 
 simd_fn! {
-    /// `x = max(x, 0)`.
+    /// `x = max(x, 0)`; NaN stays.
     fn relu(x: &mut [f32]) {
-        x.iter_mut().for_each(|x| *x = x.max(0.0));
+        x.iter_mut().for_each(|x| *x = if *x < 0.0 { 0.0 } else { *x });
     }
 }
 

@@ -1,34 +1,43 @@
-//! Convolution as products of gathered rows with the kernel (implicit im2col).
+//! Convolution and its cotangents as sums of products at given places (`product.rs`); nothing is gathered or padded.
 //!
-//! Output position `o` is the row `[x[o * stride + k * dilation - before, :] for k]` times the kernel as a matrix
-//! `[positions * channels / groups, filters]`, which is how a channels-last kernel lies in memory already. The rows
-//! of about 256 KiB are gathered at a time, whole output lines, so that they stay in the second-level cache. With
-//! many channels a row is gathered after the other; with few, column after column, because a run of a row is then
-//! too short to copy well.
+//! - output: row = output position, step = kernel element and channel, factor = kernel
+//! - cotangent of the input: row = input position, step = kernel element and filter, factor = kernel, transposed
+//! - cotangent of the kernel: row = kernel element and channel, step = output position, factor = cotangent of `y`
+//!
+//! Positions that meet the same kernel elements inside the other image form a class: away from the ends there is
+//! one, or one a phase of the stride. So padding, stride and dilation cost no product with a zero.
+//!
+//! Threads: the batch is cut into up to eight tasks of whole images whatever the number of threads; each has its own
+//! sum of the kernel's cotangent. A task goes through blocks of images that fit the second-level cache, in which bias
+//! and rectifier are applied as sums are stored, and all three cotangents are computed while a block is there.
 //!
 //! One to three spatial axes; missing ones are axes of length 1 in front.
 
+use std::borrow::Cow;
 use std::ops::Range;
 
-use super::gemm::{Matrix, gemm, scratch};
+use super::depthwise;
+use super::gemm::add_column_sums;
 use super::host::HostTensor;
 use super::impl_for_cpu;
 use super::pool::three;
+use super::product::{Factor, Finish, Places, padded, products};
+use super::tasks;
 use crate::DynTensor;
-use crate::ops::{ConvGeometry, ConvOps};
+use crate::ops::{Activation, ConvGeometry, ConvOps, conv};
 
-/// Floats in a block of gathered rows.
+/// Numbers of source and output in a block of images: 256 KiB.
 const BLOCK: usize = 65_536;
 
-/// Below so many channels a group, rows are gathered by columns.
-const FEW_CHANNELS: usize = 8;
+/// Tasks into which a batch is cut at most.
+const TASKS: usize = 8;
 
 /// The lengths of a convolution over `[n, d, h, w, c]`.
-struct Plan {
+pub(super) struct Plan {
     batch: usize,
     input: [usize; 3],
     output: [usize; 3],
-    channels: usize,
+    pub(super) channels: usize,
     filters: usize,
     kernel: [usize; 3],
     stride: [usize; 3],
@@ -37,8 +46,48 @@ struct Plan {
     groups: usize,
 }
 
-/// An output line: image, depth and height.
-type Line = [usize; 3];
+/// Positions that meet the same kernel elements.
+pub(super) struct Class {
+    /// The positions of a block of images: where their sums begin in the source, and their numbers.
+    pub(super) positions: Places,
+    /// Kernel elements and channels: the place beside the position's, and the row of the kernel.
+    pub(super) elements: Places,
+}
+
+/// The positions of one axis that meet the same kernel elements.
+struct AxisClass {
+    positions: Vec<usize>,
+    /// How far the place in the source is from that of the first position.
+    shifts: Vec<usize>,
+    elements: Vec<usize>,
+    /// Where the first position meets each of them.
+    places: Vec<usize>,
+}
+
+fn axis_classes(len: usize, kernel: usize, meet: impl Fn(usize, usize) -> Option<usize>) -> Vec<AxisClass> {
+    let mut classes: Vec<AxisClass> = vec![];
+    for position in 0..len {
+        let met = (0..kernel).filter_map(|element| Some((element, meet(position, element)?)));
+        let (elements, places): (Vec<usize>, Vec<usize>) = met.unzip();
+        match classes.iter_mut().find(|class| class.elements == elements) {
+            Some(class) => {
+                class.positions.push(position);
+                class.shifts.push(places.first().map_or(0, |place| place - class.places[0]));
+            }
+            None => classes.push(AxisClass { positions: vec![position], shifts: vec![0], elements, places }),
+        }
+    }
+    classes
+}
+
+/// The flat index of a position on a grid.
+fn flat([_, height, width]: [usize; 3], [d, h, w]: [usize; 3]) -> usize {
+    (d * height + h) * width + w
+}
+
+fn combinations([a, b, c]: [&[usize]; 3]) -> impl Iterator<Item = [usize; 3]> + '_ {
+    a.iter().flat_map(move |&a| b.iter().flat_map(move |&b| c.iter().map(move |&c| [a, b, c])))
+}
 
 impl Plan {
     fn new(x: &[usize], kernel: &[usize], geometry: &ConvGeometry) -> Self {
@@ -69,213 +118,344 @@ impl Plan {
         self.filters / self.groups
     }
 
-    /// The length of a gathered row.
+    fn is_depthwise(&self) -> bool {
+        self.depth() == 1 && self.width() == 1 && self.groups > 1
+    }
+
+    /// Rows of the kernel as a matrix.
     fn patch(&self) -> usize {
         self.kernel.iter().product::<usize>() * self.depth()
     }
 
-    fn positions(&self) -> usize {
-        self.batch * self.output.iter().product::<usize>()
+    /// Numbers of an image.
+    fn image(&self) -> usize {
+        self.input.iter().product::<usize>() * self.channels
     }
 
-    /// The output lines in blocks.
-    fn blocks(&self) -> impl Iterator<Item = Range<usize>> {
-        let lines = self.batch * self.output[0] * self.output[1];
-        let step = (BLOCK / (self.output[2] * self.patch()).max(1)).clamp(1, lines.max(1));
-        (0..lines).step_by(step).map(move |start| start..(start + step).min(lines))
+    /// Numbers of an image's output.
+    fn result(&self) -> usize {
+        self.output.iter().product::<usize>() * self.filters
     }
 
-    fn line(&self, flat: usize) -> Line {
-        let per_image = self.output[0] * self.output[1];
-        [flat / per_image, flat % per_image / self.output[1], flat % self.output[1]]
+    /// Images of a task, and multiply-adds of all.
+    fn tasks(&self) -> (usize, usize) {
+        let cost = self.batch * self.result() * self.patch();
+        (self.batch.div_ceil(TASKS).max(1), cost)
     }
 
-    /// The input position on `axis` that kernel position `tap` meets at output position `at`.
-    fn source(&self, axis: usize, at: usize, tap: usize) -> Option<usize> {
-        let position = (at * self.stride[axis] + tap * self.dilation[axis]).checked_sub(self.before[axis])?;
-        (position < self.input[axis]).then_some(position)
+    /// Images of a block.
+    fn block(&self) -> usize {
+        (BLOCK / (self.image() + self.result()).max(1)).clamp(1, self.tasks().0)
     }
 
-    /// The offset of the input line that kernel position `(kd, kh)` meets at an output line.
-    fn source_line(&self, [image, depth, height]: Line, kd: usize, kh: usize) -> Option<usize> {
-        let (d, h) = (self.source(0, depth, kd)?, self.source(1, height, kh)?);
-        Some(((image * self.input[0] + d) * self.input[1] + h) * self.input[2] * self.channels)
+    /// The blocks of a task of `images` images.
+    fn blocks(&self, images: usize) -> impl Iterator<Item = Range<usize>> + use<> {
+        let block = self.block();
+        (0..images).step_by(block).map(move |start| start..(start + block).min(images))
     }
 
-    /// The output positions on the last axis at which `tap` falls inside the input.
-    fn inside(&self, tap: usize) -> Range<usize> {
-        let (stride, shift) = (self.stride[2], tap * self.dilation[2]);
-        let start = self.before[2].saturating_sub(shift).div_ceil(stride);
-        let end = (self.input[2] + self.before[2]).saturating_sub(shift).div_ceil(stride);
-        start.min(self.output[2])..end.clamp(start.min(self.output[2]), self.output[2])
-    }
-
-    /// Calls `visit` for every line of a block and kernel position: the offset in the row, the first row, and the
-    /// offset of the input line, if it is not padding.
-    fn each_tap(&self, lines: Range<usize>, mut visit: impl FnMut(usize, [usize; 3], usize, Option<usize>)) {
-        for (index, line) in lines.map(|flat| self.line(flat)).enumerate() {
-            for kd in 0..self.kernel[0] {
-                for kh in 0..self.kernel[1] {
-                    let source = self.source_line(line, kd, kh);
-                    for kw in 0..self.kernel[2] {
-                        let tap = (kd * self.kernel[1] + kh) * self.kernel[2] + kw;
-                        visit(tap, [kd, kh, kw], index * self.output[2], source);
-                    }
-                }
-            }
-        }
-    }
-
-    /// The rows of a block for `group`, as a matrix `[positions, patch]`.
-    fn gather<'a>(&self, x: &[f32], lines: Range<usize>, group: usize, rows: &'a mut [f32]) -> Matrix<'a> {
-        let count = rows.len() / self.patch();
-        if self.depth() < FEW_CHANNELS {
-            self.gather_columns(x, lines, group, rows, count);
-            Matrix::rows(rows, count).t()
-        } else {
-            self.gather_rows(x, lines, group, rows);
-            Matrix::rows(rows, self.patch())
-        }
-    }
-
-    fn gather_rows(&self, x: &[f32], lines: Range<usize>, group: usize, rows: &mut [f32]) {
-        let (depth, patch) = (self.depth(), self.patch());
-        self.each_tap(lines, |tap, [_, _, kw], first, source| {
-            let inside = if source.is_some() { self.inside(kw) } else { 0..0 };
-            let mut at = first * patch + tap * depth;
-            for position in 0..self.output[2] {
-                let to = &mut rows[at..at + depth];
-                at += patch;
-                match source {
-                    Some(line) if inside.contains(&position) => {
-                        let w = position * self.stride[2] + kw * self.dilation[2] - self.before[2];
-                        let from = line + w * self.channels + group * depth;
-                        copy(&x[from..from + depth], to);
-                    }
-                    _ => to.fill(0.0),
-                }
-            }
-        });
-    }
-
-    fn gather_columns(
+    /// The classes of positions on `grid`, whose axes meet places on `source` by `meet`; a kernel element is a run of
+    /// `run` numbers of the source's `pitch`.
+    fn classes(
         &self,
-        x: &[f32],
-        lines: Range<usize>,
-        group: usize,
-        columns: &mut [f32],
-        count: usize,
-    ) {
-        let depth = self.depth();
-        self.each_tap(lines, |tap, [_, _, kw], first, source| {
-            let inside = if source.is_some() { self.inside(kw) } else { 0..0 };
-            for channel in 0..depth {
-                let start = (tap * depth + channel) * count + first;
-                let to = &mut columns[start..start + self.output[2]];
-                to[..inside.start].fill(0.0);
-                to[inside.end..].fill(0.0);
-                let Some(line) = source.filter(|_| !inside.is_empty()) else { continue };
-                let w = inside.start * self.stride[2] + kw * self.dilation[2] - self.before[2];
-                let from = &x[line + w * self.channels + group * depth + channel..];
-                match self.stride[2] * self.channels {
-                    1 => copy(&from[..inside.len()], &mut to[inside.clone()]),
-                    step => to[inside.clone()]
-                        .iter_mut()
-                        .zip(from.iter().step_by(step))
-                        .for_each(|(t, f)| *t = *f),
+        grid: [usize; 3],
+        (source, pitch, run): ([usize; 3], usize, usize),
+        meet: impl Fn(usize, usize, usize) -> Option<usize>,
+    ) -> Vec<Class> {
+        let axes: [Vec<AxisClass>; 3] = std::array::from_fn(|axis| {
+            axis_classes(grid[axis], self.kernel[axis], |position, element| meet(axis, position, element))
+        });
+        let per_image = [grid, source].map(|lengths| lengths.iter().product::<usize>());
+        let mut classes = vec![];
+        for d in &axes[0] {
+            for h in &axes[1] {
+                for w in &axes[2] {
+                    let class = [d, h, w];
+                    let (mut positions, mut elements) = (Places::default(), Places::default());
+                    for image in 0..self.block() {
+                        let shifts = combinations(class.map(|axis| &axis.shifts[..]));
+                        let numbers = combinations(class.map(|axis| &axis.positions[..]));
+                        for (shift, number) in shifts.zip(numbers) {
+                            let place = (image * per_image[1] + flat(source, shift)) * pitch;
+                            positions.push(place, image * per_image[0] + flat(grid, number));
+                        }
+                    }
+                    let places = combinations(class.map(|axis| &axis.places[..]));
+                    let numbers = combinations(class.map(|axis| &axis.elements[..]));
+                    for (place, number) in places.zip(numbers) {
+                        for at in 0..run {
+                            elements
+                                .push(flat(source, place) * pitch + at, flat(self.kernel, number) * run + at);
+                        }
+                    }
+                    classes.push(Class { positions, elements });
                 }
             }
-        });
-    }
-
-    /// The transpose of [`Self::gather_rows`]: adds rows back onto the input.
-    fn scatter_rows(&self, rows: &[f32], lines: Range<usize>, group: usize, dx: &mut [f32]) {
-        let (depth, patch) = (self.depth(), self.patch());
-        self.each_tap(lines, |tap, [_, _, kw], first, source| {
-            let Some(line) = source else { return };
-            for position in self.inside(kw) {
-                let w = position * self.stride[2] + kw * self.dilation[2] - self.before[2];
-                let to = line + w * self.channels + group * depth;
-                let from = (first + position) * patch + tap * depth;
-                dx[to..to + depth].iter_mut().zip(&rows[from..from + depth]).for_each(|(t, f)| *t += f);
-            }
-        });
-    }
-}
-
-/// `to = from`, inlined: most runs are too short for a call of `memcpy`.
-#[inline(always)]
-fn copy(from: &[f32], to: &mut [f32]) {
-    to.iter_mut().zip(from).for_each(|(to, from)| *to = *from);
-}
-
-fn forward(plan: &Plan, x: &[f32], kernel: &[f32]) -> Vec<f32> {
-    let (patch, filters, width) = (plan.patch(), plan.filters, plan.width());
-    let mut y = scratch(plan.positions() * filters);
-    let mut rows = vec![];
-    for lines in plan.blocks() {
-        let (first, count) = (lines.start * plan.output[2], lines.len() * plan.output[2]);
-        rows.resize(count * patch, 0.0);
-        for group in 0..plan.groups {
-            let gathered = plan.gather(x, lines.clone(), group, &mut rows);
-            let matrix = Matrix::rows(&kernel[group * width..], filters);
-            let y = &mut y[first * filters + group * width..];
-            gemm([count, width, patch], gathered, matrix, y, filters, false);
         }
+        classes
     }
+
+    /// Output positions and what they meet of the input.
+    fn forward_classes(&self) -> Vec<Class> {
+        self.classes(self.output, (self.input, self.channels, self.depth()), |axis, position, element| {
+            let padded = position * self.stride[axis] + element * self.dilation[axis];
+            padded.checked_sub(self.before[axis]).filter(|&place| place < self.input[axis])
+        })
+    }
+
+    /// Input positions and what they meet of the output.
+    fn backward_classes(&self) -> Vec<Class> {
+        self.classes(self.input, (self.output, self.filters, self.width()), |axis, position, element| {
+            let shift = (position + self.before[axis]).checked_sub(element * self.dilation[axis])?;
+            let place = shift / self.stride[axis];
+            (shift.is_multiple_of(self.stride[axis]) && place < self.output[axis]).then_some(place)
+        })
+    }
+}
+
+/// The columns `start..start + width` of rows of `pitch` numbers, copied if `products` could not read whole vectors.
+fn columns(values: &[f32], pitch: usize, start: usize, width: usize) -> (Cow<'_, [f32]>, usize) {
+    if padded(width) == width {
+        return (Cow::Borrowed(&values[start..]), pitch);
+    }
+    let mut copied = vec![0.0; values.len() / pitch * padded(width)];
+    for (to, from) in copied.chunks_exact_mut(padded(width)).zip(values.chunks_exact(pitch)) {
+        to[..width].copy_from_slice(&from[start..start + width]);
+    }
+    (Cow::Owned(copied), padded(width))
+}
+
+/// For each group the kernel `[elements, depth, width]` as rows `[elements, width]` of `padded(depth)` columns.
+fn transposed(plan: &Plan, kernel: &[f32]) -> Vec<Vec<f32>> {
+    let (depth, width) = (plan.depth(), plan.width());
+    let pitch = padded(depth);
+    let group = |group: usize| {
+        let mut rows = vec![0.0; plan.patch() / depth.max(1) * width * pitch];
+        for (at, from) in kernel.chunks_exact(plan.filters).enumerate() {
+            let (element, channel) = (at / depth, at % depth);
+            for (filter, value) in from[group * width..(group + 1) * width].iter().enumerate() {
+                rows[(element * width + filter) * pitch + channel] = *value;
+            }
+        }
+        rows
+    };
+    (0..plan.groups).map(group).collect()
+}
+
+fn forward(plan: &Plan, x: &[f32], kernel: &[f32], bias: Option<&[f32]>, relu: bool) -> Vec<f32> {
+    let (filters, depth, width) = (plan.filters, plan.depth(), plan.width());
+    let classes = plan.forward_classes();
+    let groups = if plan.is_depthwise() { 0 } else { plan.groups };
+    let kernels: Vec<_> = (0..groups).map(|group| columns(kernel, filters, group * width, width)).collect();
+    let biases = bias.map(|bias| (0..groups).map(|g| columns(bias, filters, g * width, width).0).collect());
+    let biases: Option<Vec<Cow<'_, [f32]>>> = biases;
+    let mut y = tasks::unwritten(plan.batch * plan.result());
+    let (images, cost) = plan.tasks();
+    let parts = y.chunks_mut((images * plan.result()).max(1)).collect();
+    tasks::each(parts, cost, |task, y: &mut [f32]| {
+        for block in plan.blocks(y.len() / plan.result()) {
+            let first = task * images + block.start;
+            let x = &x[first * plan.image()..(first + block.len()) * plan.image()];
+            let y = &mut y[block.start * plan.result()..block.end * plan.result()];
+            for class in &classes {
+                let positions =
+                    class.positions.first(class.positions.source.len() / plan.block() * block.len());
+                if plan.is_depthwise() {
+                    depthwise::forward(x, kernel, y, filters, positions, class.elements.all());
+                    continue;
+                }
+                for (group, (values, stride)) in kernels.iter().enumerate() {
+                    products(
+                        &x[group * depth..],
+                        Factor { values, stride: *stride },
+                        (&mut y[group * width..], filters, width),
+                        positions,
+                        class.elements.all(),
+                        Finish { add: false, bias: biases.as_ref().map(|biases| &*biases[group]), relu },
+                    );
+                }
+            }
+            if plan.is_depthwise() {
+                depthwise::finish(y, bias, relu);
+            }
+        }
+    });
     y
 }
 
-fn input_cotangent(plan: &Plan, dy: &[f32], kernel: &[f32]) -> Vec<f32> {
-    let (patch, filters, width) = (plan.patch(), plan.filters, plan.width());
-    let mut dx = scratch(plan.batch * plan.input.iter().product::<usize>() * plan.channels);
-    let transposed = transposed(kernel, filters);
-    let mut rows = vec![];
-    for lines in plan.blocks() {
-        let (first, count) = (lines.start * plan.output[2], lines.len() * plan.output[2]);
-        rows.resize(count * patch, 0.0);
-        for group in 0..plan.groups {
-            let dy = Matrix::rows(&dy[first * filters + group * width..], filters);
-            let matrix = Matrix::rows(&transposed[group * width * patch..], patch);
-            gemm([count, patch, width], dy, matrix, &mut rows, patch, false);
-            plan.scatter_rows(&rows, lines.clone(), group, &mut dx);
-        }
-    }
-    dx
+/// What the cotangents are computed from.
+struct Backward<'a> {
+    x: &'a [f32],
+    kernel: &'a [f32],
+    /// The output, where a rectifier followed.
+    rectified: Option<&'a [f32]>,
+    dy: &'a [f32],
 }
 
-fn kernel_cotangent(plan: &Plan, x: &[f32], dy: &[f32]) -> Vec<f32> {
-    let (patch, filters, width) = (plan.patch(), plan.filters, plan.width());
-    let mut dkernel = scratch(patch * filters);
-    let mut rows = vec![];
-    for lines in plan.blocks() {
-        let (first, count) = (lines.start * plan.output[2], lines.len() * plan.output[2]);
-        rows.resize(count * patch, 0.0);
-        for group in 0..plan.groups {
-            let gathered = plan.gather(x, lines.clone(), group, &mut rows).t();
-            let dy = Matrix::rows(&dy[first * filters + group * width..], filters);
-            gemm([patch, width, count], gathered, dy, &mut dkernel[group * width..], filters, true);
-        }
+/// The cotangents of input, kernel and bias, those that are wanted.
+fn backward(
+    plan: &Plan,
+    from: &Backward<'_>,
+    [want_x, want_kernel, want_bias]: [bool; 3],
+) -> [Option<Vec<f32>>; 3] {
+    let (filters, depth, width) = (plan.filters, plan.depth(), plan.width());
+    let groups = if plan.is_depthwise() { 0 } else { plan.groups };
+    let to_input = if want_x { plan.backward_classes() } else { vec![] };
+    let to_kernel = if want_kernel { plan.forward_classes() } else { vec![] };
+    let kernels = if want_x && groups > 0 { transposed(plan, from.kernel) } else { vec![] };
+    let (images, cost) = plan.tasks();
+    let mut dx = tasks::unwritten(if want_x { plan.batch * plan.image() } else { 0 });
+    let mut parts: Vec<Option<&mut [f32]>> = vec![];
+    if want_x {
+        parts.extend(dx.chunks_mut((images * plan.image()).max(1)).map(Some));
+    } else {
+        parts.resize_with(plan.batch.div_ceil(images), || None);
     }
-    dkernel
+    let sums = tasks::each(parts, 2 * cost, |task, mut dx| {
+        let mut dkernel = vec![0.0; if want_kernel { plan.patch() * filters } else { 0 }];
+        let mut dbias = vec![0.0; if want_bias { filters } else { 0 }];
+        let mut masked = vec![];
+        let start = task * images;
+        for block in plan.blocks(images.min(plan.batch - start)) {
+            let first = start + block.start;
+            let results = first * plan.result()..(first + block.len()) * plan.result();
+            let dz = match from.rectified {
+                None => &from.dy[results],
+                Some(y) => {
+                    masked.resize(results.len(), 0.0);
+                    mask(&y[results.clone()], &from.dy[results], &mut masked);
+                    &masked[..]
+                }
+            };
+            if want_bias {
+                add_column_sums(dz, &mut dbias);
+            }
+            let count = |class: &Class| class.positions.source.len() / plan.block() * block.len();
+            if want_kernel {
+                let x = &from.x[first * plan.image()..(first + block.len()) * plan.image()];
+                for group in 0..groups {
+                    let (values, stride) = columns(dz, filters, group * width, width);
+                    for class in &to_kernel {
+                        products(
+                            &x[group * depth..],
+                            Factor { values: &values, stride },
+                            (&mut dkernel[group * width..], filters, width),
+                            class.elements.all(),
+                            class.positions.first(count(class)),
+                            Finish { add: true, ..Finish::default() },
+                        );
+                    }
+                }
+                if plan.is_depthwise() {
+                    for class in &to_kernel {
+                        let positions = class.positions.first(count(class));
+                        depthwise::kernel(x, dz, &mut dkernel, filters, positions, class.elements.all());
+                    }
+                }
+            }
+            if let Some(dx) = &mut dx {
+                let dx = &mut dx[block.start * plan.image()..block.end * plan.image()];
+                for class in &to_input {
+                    let positions = class.positions.first(count(class));
+                    if plan.is_depthwise() {
+                        depthwise::forward(
+                            dz,
+                            from.kernel,
+                            dx,
+                            plan.channels,
+                            positions,
+                            class.elements.all(),
+                        );
+                    }
+                    for (group, values) in kernels.iter().enumerate() {
+                        products(
+                            &dz[group * width..],
+                            Factor { values, stride: padded(depth) },
+                            (&mut dx[group * depth..], plan.channels, depth),
+                            positions,
+                            class.elements.all(),
+                            Finish::default(),
+                        );
+                    }
+                }
+            }
+        }
+        [dkernel, dbias]
+    });
+    let mut sums = sums.into_iter();
+    let empty = || [vec![0.0; plan.patch() * filters], vec![0.0; filters]];
+    let [dkernel, dbias] = sums.next().map_or_else(empty, |first| {
+        sums.fold(first, |mut total, part| {
+            total.iter_mut().zip(&part).for_each(|(total, part)| {
+                total.iter_mut().zip(part).for_each(|(total, part)| *total += part)
+            });
+            total
+        })
+    });
+    [want_x.then_some(dx), want_kernel.then_some(dkernel), want_bias.then_some(dbias)]
 }
 
-/// The transpose of rows of `columns`, copied: many small products share it as their right factor.
-fn transposed(values: &[f32], columns: usize) -> Vec<f32> {
-    let rows = values.len() / columns;
-    (0..columns).flat_map(|column| (0..rows).map(move |row| values[row * columns + column])).collect()
+simd_fn! {
+    /// `dz = dy` where `y` is positive, else 0.
+    fn mask(y: &[f32], dy: &[f32], dz: &mut [f32]) {
+        for ((dz, dy), y) in dz.iter_mut().zip(dy).zip(y) {
+            *dz = if *y > 0.0 { *dy } else { 0.0 };
+        }
+    }
 }
 
 impl_for_cpu!(ConvOps {
-    fn conv(x: DynTensor<Self>, kernel: DynTensor<Self>, geometry: &ConvGeometry) -> DynTensor<Self> {
-        let (x, kernel) = (x.standard(), kernel.standard());
+    fn conv(
+        x: DynTensor<Self>,
+        kernel: DynTensor<Self>,
+        bias: Option<DynTensor<Self>>,
+        activation: Activation,
+        geometry: &ConvGeometry,
+    ) -> DynTensor<Self> {
+        let relu = match activation {
+            Activation::Linear => false,
+            Activation::Relu => true,
+            _ => return conv::unfused(x, kernel, bias, activation, geometry),
+        };
+        let (x, kernel, bias) = (x.standard(), kernel.standard(), bias.map(HostTensor::standard));
         let (mut shape, size) = (x.shape(), kernel.shape());
         let plan = Plan::new(&shape, &size, geometry);
         for axis in 0..size.len() - 2 {
             shape[axis + 1] = geometry.output_len(axis, shape[axis + 1], size[axis]);
         }
         *shape.last_mut().expect("channels") = plan.filters;
-        DynTensor::from_floats(forward(&plan, x.floats(), kernel.floats()), &shape)
+        let y = forward(&plan, x.floats(), kernel.floats(), bias.as_ref().map(HostTensor::floats), relu);
+        DynTensor::from_floats(y, &shape)
+    }
+
+    fn conv_backward(
+        x: DynTensor<Self>,
+        kernel: DynTensor<Self>,
+        y: DynTensor<Self>,
+        dy: DynTensor<Self>,
+        activation: Activation,
+        geometry: &ConvGeometry,
+        want: [bool; 3],
+    ) -> [Option<DynTensor<Self>>; 3] {
+        let relu = match activation {
+            Activation::Linear => false,
+            Activation::Relu => true,
+            _ => return conv::unfused_backward(x, kernel, y, dy, activation, geometry, want),
+        };
+        let (x, kernel, y, dy) = (x.standard(), kernel.standard(), y.standard(), dy.standard());
+        let shapes = [x.shape(), kernel.shape(), vec![kernel.shape()[kernel.rank() - 1]]];
+        let plan = Plan::new(&shapes[0], &shapes[1], geometry);
+        let from = Backward {
+            x: x.floats(),
+            kernel: kernel.floats(),
+            rectified: relu.then(|| y.floats()),
+            dy: dy.floats(),
+        };
+        let mut shapes = shapes.iter();
+        backward(&plan, &from, want).map(|cotangent| {
+            let shape = shapes.next().expect("a shape a cotangent");
+            cotangent.map(|values| DynTensor::from_floats(values, shape))
+        })
     }
 
     fn conv_input(
@@ -286,7 +466,9 @@ impl_for_cpu!(ConvOps {
     ) -> DynTensor<Self> {
         let (dy, kernel) = (dy.standard(), kernel.standard());
         let plan = Plan::new(shape, &kernel.shape(), geometry);
-        DynTensor::from_floats(input_cotangent(&plan, dy.floats(), kernel.floats()), shape)
+        let from = Backward { x: &[], kernel: kernel.floats(), rectified: None, dy: dy.floats() };
+        let [dx, ..] = backward(&plan, &from, [true, false, false]);
+        DynTensor::from_floats(dx.expect("it is wanted"), shape)
     }
 
     fn conv_kernel(
@@ -297,6 +479,8 @@ impl_for_cpu!(ConvOps {
     ) -> DynTensor<Self> {
         let (x, dy) = (x.standard(), dy.standard());
         let plan = Plan::new(&x.shape(), shape, geometry);
-        DynTensor::from_floats(kernel_cotangent(&plan, x.floats(), dy.floats()), shape)
+        let from = Backward { x: x.floats(), kernel: &[], rectified: None, dy: dy.floats() };
+        let [_, dkernel, _] = backward(&plan, &from, [false, true, false]);
+        DynTensor::from_floats(dkernel.expect("it is wanted"), shape)
     }
 });

@@ -1,49 +1,80 @@
-//! `y = x W + b` by one product; the bias is what the product adds to.
+//! `y = f(x W + b)` by one product; the bias is what the product adds to.
 
-use super::gemm::{Matrix, add_column_sums, add_row, broadcast_rows, gemm, scratch};
+use super::activation::{relu, relu_backward};
+use super::gemm::{Matrix, add_column_sums, add_row, broadcast_rows, gemm};
 use super::host::HostTensor;
 use super::impl_for_cpu;
+use super::tasks::unwritten;
 use crate::DynTensor;
-use crate::ops::DenseOps;
+use crate::ops::{Activation, ActivationOps, DenseOps};
 
 impl_for_cpu!(DenseOps {
-    fn dense(x: DynTensor<Self>, kernel: DynTensor<Self>, bias: Option<DynTensor<Self>>) -> DynTensor<Self> {
+    fn dense(
+        x: DynTensor<Self>,
+        kernel: DynTensor<Self>,
+        bias: Option<DynTensor<Self>>,
+        activation: Activation,
+    ) -> DynTensor<Self> {
         let (x, kernel) = (x.standard(), kernel.standard());
         let [inputs, units] = kernel.shape()[..] else { panic!("a kernel is a matrix") };
         let mut shape = x.shape();
         *shape.last_mut().expect("at least one axis") = units;
         let rows = shape.iter().product::<usize>() / units;
-        let mut y = scratch(rows * units);
+        let mut y = unwritten(rows * units);
         if let Some(bias) = &bias {
             broadcast_rows(bias.clone().standard().floats(), &mut y);
         }
         let (a, b) = (Matrix::rows(x.floats(), inputs), Matrix::rows(kernel.floats(), units));
         gemm([rows, units, inputs], a, b, &mut y, units, bias.is_some());
-        DynTensor::from_floats(y, &shape)
+        match activation {
+            Activation::Linear => DynTensor::from_floats(y, &shape),
+            Activation::Relu => {
+                relu(&mut y);
+                DynTensor::from_floats(y, &shape)
+            }
+            _ => Self::activate(DynTensor::from_floats(y, &shape), activation),
+        }
     }
 
     fn dense_backward(
         x: DynTensor<Self>,
         kernel: DynTensor<Self>,
+        y: DynTensor<Self>,
         dy: DynTensor<Self>,
-        [want_x, want_kernel]: [bool; 2],
-    ) -> [Option<DynTensor<Self>>; 2] {
-        let (x, kernel, dy) = (x.standard(), kernel.standard(), dy.standard());
+        activation: Activation,
+        [want_x, want_kernel, want_bias]: [bool; 3],
+    ) -> [Option<DynTensor<Self>>; 3] {
+        let dz = match activation {
+            Activation::Linear => dy.standard(),
+            Activation::Relu => {
+                let mut dz = dy.standard();
+                relu_backward(y.standard().floats(), dz.floats_mut());
+                dz
+            }
+            _ => Self::activate_backward(y.clone(), y, dy, activation).standard(),
+        };
+        let (x, kernel) = (x.standard(), kernel.standard());
         let [inputs, units] = kernel.shape()[..] else { panic!("a kernel is a matrix") };
-        let rows = dy.len() / units;
-        let dz = Matrix::rows(dy.floats(), units);
+        let rows = dz.len() / units;
+        let cotangent = Matrix::rows(dz.floats(), units);
         let dx = want_x.then(|| {
-            let mut dx = scratch(rows * inputs);
-            gemm([rows, inputs, units], dz, Matrix::rows(kernel.floats(), units).t(), &mut dx, inputs, false);
+            let mut dx = unwritten(rows * inputs);
+            let kernel = Matrix::rows(kernel.floats(), units).t();
+            gemm([rows, inputs, units], cotangent, kernel, &mut dx, inputs, false);
             DynTensor::from_floats(dx, &x.shape())
         });
         let dkernel = want_kernel.then(|| {
-            let mut dkernel = scratch(inputs * units);
+            let mut dkernel = unwritten(inputs * units);
             let xt = Matrix::rows(x.floats(), inputs).t();
-            gemm([inputs, units, rows], xt, dz, &mut dkernel, units, false);
+            gemm([inputs, units, rows], xt, cotangent, &mut dkernel, units, false);
             DynTensor::from_floats(dkernel, &[inputs, units])
         });
-        [dx, dkernel]
+        let dbias = want_bias.then(|| {
+            let mut dbias = vec![0.0; units];
+            add_column_sums(dz.floats(), &mut dbias);
+            DynTensor::from_floats(dbias, &[units])
+        });
+        [dx, dkernel, dbias]
     }
 
     fn add_bias(x: DynTensor<Self>, bias: DynTensor<Self>) -> DynTensor<Self> {

@@ -1,4 +1,6 @@
-//! The product of two strided matrices, by the `gemm` crate on one thread.
+//! The product of two strided matrices, by the `gemm` crate.
+
+use super::tasks::WORTH_A_THREAD;
 
 /// A matrix whose element `(r, c)` lies at `r * row + c * column`.
 #[derive(Clone, Copy)]
@@ -62,8 +64,16 @@ pub(super) fn gemm(
             false,
             false,
             false,
-            gemm::Parallelism::None,
+            parallelism(m * n * k),
         );
+    }
+}
+
+/// All threads for a product of many multiply-adds; `gemm` cuts the output, so that sums do not depend on it.
+fn parallelism(cost: usize) -> gemm::Parallelism {
+    match rayon::current_num_threads() {
+        threads if threads > 1 && cost >= WORTH_A_THREAD => gemm::Parallelism::Rayon(threads),
+        _ => gemm::Parallelism::None,
     }
 }
 
@@ -92,11 +102,4 @@ simd_fn! {
             sums.iter_mut().zip(row).for_each(|(sum, x)| *sum += x);
         }
     }
-}
-
-/// A vector of zeros to be overwritten.
-///
-/// Zeroed pages come from the system without being touched, so this costs little more than no initialisation.
-pub(super) fn scratch(len: usize) -> Vec<f32> {
-    vec![0.0; len]
 }

@@ -6,11 +6,14 @@ mod simd;
 mod activation;
 mod conv;
 mod dense;
+mod depthwise;
 mod gemm;
 mod host;
 mod loss;
 mod optimizer;
 mod pool;
+mod product;
+mod tasks;
 
 /// Implements an operation family for both CPU backends with the same body.
 macro_rules! impl_for_cpu {

@@ -1,10 +1,11 @@
-//! Pooling with a loop over windows; the innermost loop runs along the channels, which are contiguous.
+//! Pooling with a loop over the windows of an image, which are listed once; the innermost loop runs along the channels,
+//! which are contiguous. Parts of the batch run on several threads.
 //!
 //! Any number of spatial axes up to three: missing ones are axes of length 1 in front.
 
-use super::gemm::scratch;
 use super::host::{Host, HostTensor};
 use super::impl_for_cpu;
+use super::tasks::{self, unwritten};
 use crate::DynTensor;
 use crate::ops::{PoolKind, PoolOps, Window};
 
@@ -49,57 +50,151 @@ impl Plan {
         (start.max(0) as usize)..(end.max(0) as usize).min(self.input[axis])
     }
 
-    /// Calls `visit` with the offset of each output pixel and the offsets of the input pixels in its window.
-    fn each_window(&self, mut visit: impl FnMut(usize, &[usize])) {
+    /// Where the pixels of each window lie in an image.
+    fn windows(&self) -> Windows {
         let [_, height, width] = self.input;
-        let mut pixels = Vec::with_capacity(self.size.iter().product());
-        let mut at = 0;
-        for image in 0..self.batch {
-            let image = image * self.input.iter().product::<usize>();
-            for od in 0..self.output[0] {
-                for oh in 0..self.output[1] {
-                    for ow in 0..self.output[2] {
-                        pixels.clear();
-                        for d in self.span(0, od) {
-                            for h in self.span(1, oh) {
-                                let line = image + (d * height + h) * width;
-                                pixels.extend(self.span(2, ow).map(|w| (line + w) * self.channels));
-                            }
+        let mut windows = Windows { pixels: vec![], ends: vec![] };
+        for od in 0..self.output[0] {
+            for oh in 0..self.output[1] {
+                for ow in 0..self.output[2] {
+                    for d in self.span(0, od) {
+                        for h in self.span(1, oh) {
+                            let line = (d * height + h) * width;
+                            windows.pixels.extend(self.span(2, ow).map(|w| (line + w) * self.channels));
                         }
-                        visit(at, &pixels);
-                        at += self.channels;
                     }
+                    windows.ends.push(windows.pixels.len());
                 }
             }
+        }
+        windows
+    }
+
+    /// Numbers of an image and of its output.
+    fn lengths(&self) -> [usize; 2] {
+        [self.input, self.output].map(|axes| axes.iter().product::<usize>() * self.channels)
+    }
+}
+
+/// The pixels of all windows one after the other, and where those of each end.
+pub(super) struct Windows {
+    pixels: Vec<usize>,
+    ends: Vec<usize>,
+}
+
+impl Windows {
+    #[inline(always)]
+    fn each(&self, mut visit: impl FnMut(usize, &[usize])) {
+        let mut start = 0;
+        for (window, &end) in self.ends.iter().enumerate() {
+            visit(window, &self.pixels[start..end]);
+            start = end;
         }
     }
 }
 
 simd_fn! {
-    /// `y = max(y, x)`.
-    fn keep_larger(y: &mut [f32], x: &[f32]) {
-        y.iter_mut().zip(x).for_each(|(y, &x)| *y = if x > *y { x } else { *y });
+    /// The output of one image.
+    fn image_forward(windows: &Windows, x: &[f32], y: &mut [f32], channels: usize, kind: PoolKind) {
+        windows.each(|window, pixels| {
+            let y = &mut y[window * channels..][..channels];
+            let pixel = |at: usize| &x[pixels[at]..][..channels];
+            match (kind, pixels.len()) {
+                (PoolKind::Max, 4) => {
+                    let (a, b, c, d) = (pixel(0), pixel(1), pixel(2), pixel(3));
+                    for ((((y, &a), &b), &c), &d) in y.iter_mut().zip(a).zip(b).zip(c).zip(d) {
+                        *y = larger(larger(larger(a, b), c), d);
+                    }
+                }
+                (PoolKind::Max, count) => {
+                    y.copy_from_slice(pixel(0));
+                    for at in 1..count {
+                        y.iter_mut().zip(pixel(at)).for_each(|(y, &x)| *y = larger(*y, x));
+                    }
+                }
+                (PoolKind::Average, count) => {
+                    y.copy_from_slice(pixel(0));
+                    for at in 1..count {
+                        y.iter_mut().zip(pixel(at)).for_each(|(y, x)| *y += x);
+                    }
+                    let count = count as f32;
+                    y.iter_mut().for_each(|y| *y /= count);
+                }
+            }
+        });
     }
+}
+
+/// The larger of two; the first where equal or not comparable.
+#[inline(always)]
+fn larger(a: f32, b: f32) -> f32 {
+    if b > a { b } else { a }
+}
+
+simd_fn! {
+    /// The cotangent of one image; a maximum's goes to the first element that is equal to it.
+    fn image_backward(
+        windows: &Windows,
+        x: &[f32],
+        y: &[f32],
+        dy: &[f32],
+        dx: &mut [f32],
+        channels: usize,
+        kind: PoolKind,
+    ) {
+        dx.fill(0.0);
+        let mut left = vec![0.0; channels];
+        windows.each(|window, pixels| {
+            let dy = &dy[window * channels..][..channels];
+            match kind {
+                PoolKind::Max => {
+                    left.copy_from_slice(dy);
+                    let y = &y[window * channels..][..channels];
+                    for &pixel in pixels {
+                        route(&x[pixel..][..channels], y, &mut left, &mut dx[pixel..][..channels]);
+                    }
+                }
+                PoolKind::Average => {
+                    let share = 1.0 / pixels.len() as f32;
+                    for &pixel in pixels {
+                        let dx = &mut dx[pixel..][..channels];
+                        dx.iter_mut().zip(dy).for_each(|(dx, dy)| *dx += share * dy);
+                    }
+                }
+            }
+        });
+    }
+}
+
+/// Where `x` is the maximum `y` and the cotangent is still `left`, it goes to `dx`.
+#[inline(always)]
+fn route(x: &[f32], y: &[f32], left: &mut [f32], dx: &mut [f32]) {
+    for (((x, y), left), dx) in x.iter().zip(y).zip(left).zip(dx) {
+        let taken = if x == y { *left } else { 0.0 };
+        *dx += taken;
+        *left -= taken;
+    }
+}
+
+/// Images of a part of the batch, one of eight at most.
+fn images_of_a_part(batch: usize) -> usize {
+    batch.div_ceil(8).max(1)
 }
 
 fn forward<B: Host>(x: DynTensor<B>, window: &Window, kind: PoolKind) -> DynTensor<B> {
     let (x, plan) = (x.clone().standard(), Plan::new(&x.shape(), window));
     let shape = window.output_shape(&x.shape());
-    let mut y = scratch(shape.iter().product());
-    let (values, channels) = (x.floats(), plan.channels);
-    plan.each_window(|at, pixels| {
-        let y = &mut y[at..at + channels];
-        let mut pixels = pixels.iter().map(|&pixel| &values[pixel..pixel + channels]);
-        y.copy_from_slice(pixels.next().expect("a window covers at least one pixel"));
-        match kind {
-            PoolKind::Max => pixels.for_each(|x| keep_larger(y, x)),
-            PoolKind::Average => {
-                let count = (pixels.len() + 1) as f32;
-                pixels.for_each(|x| y.iter_mut().zip(x).for_each(|(y, x)| *y += x));
-                y.iter_mut().for_each(|y| *y /= count);
+    let (windows, [image, result]) = (plan.windows(), plan.lengths());
+    let mut y = unwritten(plan.batch * result);
+    let images = images_of_a_part(plan.batch);
+    if !y.is_empty() {
+        let parts = y.chunks_mut(images * result).zip(x.floats().chunks(images * image)).collect();
+        tasks::each(parts, x.len(), |_, (y, x): (&mut [f32], &[f32])| {
+            for (y, x) in y.chunks_exact_mut(result).zip(x.chunks_exact(image)) {
+                image_forward(&windows, x, y, plan.channels, kind);
             }
-        }
-    });
+        });
+    }
     DynTensor::from_floats(y, &shape)
 }
 
@@ -112,40 +207,22 @@ fn backward<B: Host>(
 ) -> DynTensor<B> {
     let (x, y, dy) = (x.standard(), y.standard(), dy.standard());
     let plan = Plan::new(&x.shape(), window);
-    let mut dx = scratch(x.len());
-    let (x_values, y_values, dy_values, channels) = (x.floats(), y.floats(), dy.floats(), plan.channels);
-    let mut left = vec![0.0; channels];
-    plan.each_window(|at, pixels| {
-        let dy = &dy_values[at..at + channels];
-        match kind {
-            PoolKind::Max => {
-                left.copy_from_slice(dy);
-                let y = &y_values[at..at + channels];
-                for &pixel in pixels {
-                    route(&x_values[pixel..pixel + channels], y, &mut left, &mut dx[pixel..pixel + channels]);
-                }
+    let (windows, [image, result]) = (plan.windows(), plan.lengths());
+    let mut dx = unwritten(x.len());
+    if dy.is_empty() {
+        dx.fill(0.0);
+    } else {
+        let images = images_of_a_part(plan.batch);
+        let parts = dx.chunks_mut(images * image).collect();
+        tasks::each(parts, 2 * x.len(), |part, dx: &mut [f32]| {
+            for (at, dx) in dx.chunks_exact_mut(image).enumerate() {
+                let at = part * images + at;
+                let [y, dy] = [&y, &dy].map(|tensor| &tensor.floats()[at * result..][..result]);
+                image_backward(&windows, &x.floats()[at * image..][..image], y, dy, dx, plan.channels, kind);
             }
-            PoolKind::Average => {
-                let share = 1.0 / pixels.len() as f32;
-                for &pixel in pixels {
-                    let dx = &mut dx[pixel..pixel + channels];
-                    dx.iter_mut().zip(dy).for_each(|(dx, dy)| *dx += share * dy);
-                }
-            }
-        }
-    });
-    DynTensor::from_floats(dx, &x.shape())
-}
-
-simd_fn! {
-    /// Where `x` is the maximum `y` and the cotangent is still `left`, it goes to `dx`.
-    fn route(x: &[f32], y: &[f32], left: &mut [f32], dx: &mut [f32]) {
-        for (((x, y), left), dx) in x.iter().zip(y).zip(left).zip(dx) {
-            let taken = if x == y { *left } else { 0.0 };
-            *dx += taken;
-            *left -= taken;
-        }
+        });
     }
+    DynTensor::from_floats(dx, &x.shape())
 }
 
 impl_for_cpu!(PoolOps {

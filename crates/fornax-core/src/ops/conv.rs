@@ -5,12 +5,13 @@
 //! for positions `o` and `k` of as many components as there are spatial axes. With groups, the channels and the
 //! filters are cut into as many parts, and part meets part. The three maps of the family (output, cotangent of
 //! the input, cotangent of the kernel) are each linear in both arguments and closed under differentiation; the
-//! transposed convolution is the second.
+//! transposed convolution is the second. A bias and an activation behind the first are part of the operation.
 
 use burn::backend::{Autodiff, autodiff::checkpoint::strategy::CheckpointStrategy};
 use burn::tensor::backend::Backend as Burn;
 
-use super::record;
+use super::dense::as_last_axis;
+use super::{Activation, ActivationOps, activation, record};
 use crate::DynTensor;
 
 /// Stride, dilation, zeros added before and after, a component a spatial axis, and the number of groups.
@@ -38,9 +39,41 @@ impl ConvGeometry {
 /// Convolutions on a backend: `x [n, spatial.., channels]`, `kernel [spatial.., channels / groups, filters]`,
 /// `y [n, spatial.., filters]`.
 pub trait ConvOps: Burn {
-    /// The convolution of `x`.
-    fn conv(x: DynTensor<Self>, kernel: DynTensor<Self>, geometry: &ConvGeometry) -> DynTensor<Self> {
-        reference(x, kernel, geometry)
+    /// `f(conv(x, kernel) + bias [filters])`.
+    fn conv(
+        x: DynTensor<Self>,
+        kernel: DynTensor<Self>,
+        bias: Option<DynTensor<Self>>,
+        activation: Activation,
+        geometry: &ConvGeometry,
+    ) -> DynTensor<Self> {
+        let z = reference(x, kernel, geometry);
+        let z = match bias {
+            Some(bias) => z.clone().add(as_last_axis(bias, z.rank())),
+            None => z,
+        };
+        activation::reference(z, activation)
+    }
+
+    /// The cotangents of `x`, `kernel` and `bias`, those that are wanted, from that of `y`, for an activation whose
+    /// slope follows from `y`.
+    fn conv_backward(
+        x: DynTensor<Self>,
+        kernel: DynTensor<Self>,
+        y: DynTensor<Self>,
+        dy: DynTensor<Self>,
+        activation: Activation,
+        geometry: &ConvGeometry,
+        [want_x, want_kernel, want_bias]: [bool; 3],
+    ) -> [Option<DynTensor<Self>>; 3] {
+        let dz = activation::reference_backward(y.clone(), y, dy, activation);
+        let [x_shape, kernel_shape] = [x.shape(), kernel.shape()];
+        let filters = kernel_shape[kernel_shape.len() - 1];
+        [
+            want_x.then(|| reference_input(dz.clone(), kernel, geometry, &x_shape)),
+            want_kernel.then(|| reference_kernel(x, dz.clone(), geometry, &kernel_shape)),
+            want_bias.then(|| dz.rows().sum_axis(0).reshape(&[filters])),
+        ]
     }
 
     /// The cotangent of `x` from that of `y`; `shape` is that of `x`.
@@ -224,16 +257,68 @@ impl<'a> Taps<'a> {
     }
 }
 
-impl<B: ConvOps, C: CheckpointStrategy> ConvOps for Autodiff<B, C> {
-    fn conv(x: DynTensor<Self>, kernel: DynTensor<Self>, geometry: &ConvGeometry) -> DynTensor<Self> {
-        record(
-            [x, kernel],
-            |[x, kernel]| (B::conv(x.clone(), kernel.clone(), geometry), (x, kernel, geometry.clone())),
-            |(x, kernel, geometry), dy, [want_x, want_kernel]| {
-                let dx = want_x.then(|| B::conv_input(dy.clone(), kernel.clone(), &geometry, &x.shape()));
-                [dx, want_kernel.then(|| B::conv_kernel(x, dy, &geometry, &kernel.shape()))]
-            },
-        )
+/// [`ConvOps::conv`] by the operations it is fused from.
+#[cfg(any(feature = "flex", feature = "ndarray"))]
+pub(crate) fn unfused<B: ConvOps + ActivationOps>(
+    x: DynTensor<B>,
+    kernel: DynTensor<B>,
+    bias: Option<DynTensor<B>>,
+    activation: Activation,
+    geometry: &ConvGeometry,
+) -> DynTensor<B> {
+    B::activate(B::conv(x, kernel, bias, Activation::Linear, geometry), activation)
+}
+
+/// [`ConvOps::conv_backward`] by the operations it is fused from.
+#[cfg(any(feature = "flex", feature = "ndarray"))]
+pub(crate) fn unfused_backward<B: ConvOps + ActivationOps>(
+    x: DynTensor<B>,
+    kernel: DynTensor<B>,
+    y: DynTensor<B>,
+    dy: DynTensor<B>,
+    activation: Activation,
+    geometry: &ConvGeometry,
+    want: [bool; 3],
+) -> [Option<DynTensor<B>>; 3] {
+    let dz = B::activate_backward(y.clone(), y.clone(), dy, activation);
+    B::conv_backward(x, kernel, y, dz, Activation::Linear, geometry, want)
+}
+
+impl<B: ConvOps + ActivationOps, C: CheckpointStrategy> ConvOps for Autodiff<B, C> {
+    fn conv(
+        x: DynTensor<Self>,
+        kernel: DynTensor<Self>,
+        bias: Option<DynTensor<Self>>,
+        activation: Activation,
+        geometry: &ConvGeometry,
+    ) -> DynTensor<Self> {
+        if !activation.slope_from_output() {
+            return Self::activate(Self::conv(x, kernel, bias, Activation::Linear, geometry), activation);
+        }
+        match bias {
+            Some(bias) => record(
+                [x, kernel, bias],
+                |[x, kernel, bias]| {
+                    let y = B::conv(x.clone(), kernel.clone(), Some(bias), activation, geometry);
+                    (y.clone(), (x, kernel, y, activation, geometry.clone()))
+                },
+                |(x, kernel, y, activation, geometry), dy, want| {
+                    B::conv_backward(x, kernel, y, dy, activation, &geometry, want)
+                },
+            ),
+            None => record(
+                [x, kernel],
+                |[x, kernel]| {
+                    let y = B::conv(x.clone(), kernel.clone(), None, activation, geometry);
+                    (y.clone(), (x, kernel, y, activation, geometry.clone()))
+                },
+                |(x, kernel, y, activation, geometry), dy, [want_x, want_kernel]| {
+                    let want = [want_x, want_kernel, false];
+                    let [dx, dkernel, _] = B::conv_backward(x, kernel, y, dy, activation, &geometry, want);
+                    [dx, dkernel]
+                },
+            ),
+        }
     }
 
     fn conv_input(
@@ -249,7 +334,9 @@ impl<B: ConvOps, C: CheckpointStrategy> ConvOps for Autodiff<B, C> {
                 (dx, (dy, kernel, geometry.clone()))
             },
             |(dy, kernel, geometry), cotangent, [want_dy, want_kernel]| {
-                let of_dy = want_dy.then(|| B::conv(cotangent.clone(), kernel.clone(), &geometry));
+                let linear = Activation::Linear;
+                let of_dy =
+                    want_dy.then(|| B::conv(cotangent.clone(), kernel.clone(), None, linear, &geometry));
                 let shape = kernel.shape();
                 [of_dy, want_kernel.then(|| B::conv_kernel(cotangent, dy, &geometry, &shape))]
             },

@@ -1,26 +1,34 @@
-//! The dense layer's operation: `y = x W + b` over the last axis.
+//! The dense layer's operation: `y = f(x W + b)` over the last axis.
 
 use burn::backend::{Autodiff, autodiff::checkpoint::strategy::CheckpointStrategy};
 use burn::tensor::backend::Backend as Burn;
 
-use super::record;
+use super::{Activation, ActivationOps, activation, record};
 use crate::DynTensor;
 
 /// Products with a weight matrix on a backend.
 pub trait DenseOps: Burn {
-    /// `y [.., units] = x [.., inputs] kernel [inputs, units] + bias [units]`.
-    fn dense(x: DynTensor<Self>, kernel: DynTensor<Self>, bias: Option<DynTensor<Self>>) -> DynTensor<Self> {
-        reference(x, kernel, bias)
+    /// `y [.., units] = f(x [.., inputs] kernel [inputs, units] + bias [units])`.
+    fn dense(
+        x: DynTensor<Self>,
+        kernel: DynTensor<Self>,
+        bias: Option<DynTensor<Self>>,
+        activation: Activation,
+    ) -> DynTensor<Self> {
+        activation::reference(reference(x, kernel, bias), activation)
     }
 
-    /// The cotangents of `x`, where wanted, and of `kernel` from that of `y`: `dx = dy Wᵀ`, `dW = xᵀ dy`.
+    /// The cotangents of `x`, `kernel` and `bias`, those that are wanted, from that of `y`, for an activation whose
+    /// slope follows from `y`: `dz = dy f'`, `dx = dz Wᵀ`, `dW = xᵀ dz`, `db` the sum of the rows of `dz`.
     fn dense_backward(
         x: DynTensor<Self>,
         kernel: DynTensor<Self>,
+        y: DynTensor<Self>,
         dy: DynTensor<Self>,
-        want: [bool; 2],
-    ) -> [Option<DynTensor<Self>>; 2] {
-        reference_backward(x, kernel, dy, want)
+        activation: Activation,
+        want: [bool; 3],
+    ) -> [Option<DynTensor<Self>>; 3] {
+        reference_backward(x, kernel, y, dy, activation, want)
     }
 
     /// `x [.., units] + bias [units]`.
@@ -36,11 +44,7 @@ pub trait DenseOps: Burn {
     }
 }
 
-pub(crate) fn reference<B: Burn>(
-    x: DynTensor<B>,
-    kernel: DynTensor<B>,
-    bias: Option<DynTensor<B>>,
-) -> DynTensor<B> {
+fn reference<B: Burn>(x: DynTensor<B>, kernel: DynTensor<B>, bias: Option<DynTensor<B>>) -> DynTensor<B> {
     let mut shape = x.shape();
     *shape.last_mut().expect("at least one axis") = kernel.shape()[1];
     let y = x.rows().matmul(kernel);
@@ -51,33 +55,53 @@ pub(crate) fn reference<B: Burn>(
     .reshape(&shape)
 }
 
-pub(crate) fn reference_backward<B: Burn>(
+fn reference_backward<B: Burn>(
     x: DynTensor<B>,
     kernel: DynTensor<B>,
+    y: DynTensor<B>,
     dy: DynTensor<B>,
-    [want_x, want_kernel]: [bool; 2],
-) -> [Option<DynTensor<B>>; 2] {
-    let (shape, dy) = (x.shape(), dy.rows());
-    let dkernel = want_kernel.then(|| x.rows().t().matmul(dy.clone()));
-    [want_x.then(|| dy.matmul(kernel.t()).reshape(&shape)), dkernel]
+    activation: Activation,
+    [want_x, want_kernel, want_bias]: [bool; 3],
+) -> [Option<DynTensor<B>>; 3] {
+    let (shape, units) = (x.shape(), kernel.shape()[1]);
+    let dz = activation::reference_backward(y.clone(), y, dy, activation).rows();
+    [
+        want_x.then(|| dz.clone().matmul(kernel.t()).reshape(&shape)),
+        want_kernel.then(|| x.rows().t().matmul(dz.clone())),
+        want_bias.then(|| dz.sum_axis(0).reshape(&[units])),
+    ]
 }
 
-impl<B: DenseOps, C: CheckpointStrategy> DenseOps for Autodiff<B, C> {
-    fn dense(x: DynTensor<Self>, kernel: DynTensor<Self>, bias: Option<DynTensor<Self>>) -> DynTensor<Self> {
+impl<B: DenseOps + ActivationOps, C: CheckpointStrategy> DenseOps for Autodiff<B, C> {
+    fn dense(
+        x: DynTensor<Self>,
+        kernel: DynTensor<Self>,
+        bias: Option<DynTensor<Self>>,
+        activation: Activation,
+    ) -> DynTensor<Self> {
+        if !activation.slope_from_output() {
+            return Self::activate(Self::dense(x, kernel, bias, Activation::Linear), activation);
+        }
         match bias {
             Some(bias) => record(
                 [x, kernel, bias],
-                |[x, kernel, bias]| (B::dense(x.clone(), kernel.clone(), Some(bias)), [x, kernel]),
-                |[x, kernel], dy, [want_x, want_kernel, want_bias]| {
-                    let dbias = want_bias.then(|| B::add_bias_backward(dy.clone()));
-                    let [dx, dkernel] = B::dense_backward(x, kernel, dy, [want_x, want_kernel]);
-                    [dx, dkernel, dbias]
+                |[x, kernel, bias]| {
+                    let y = B::dense(x.clone(), kernel.clone(), Some(bias), activation);
+                    (y.clone(), (x, kernel, y, activation))
                 },
+                |(x, kernel, y, activation), dy, want| B::dense_backward(x, kernel, y, dy, activation, want),
             ),
             None => record(
                 [x, kernel],
-                |[x, kernel]| (B::dense(x.clone(), kernel.clone(), None), [x, kernel]),
-                |[x, kernel], dy, want| B::dense_backward(x, kernel, dy, want),
+                |[x, kernel]| {
+                    let y = B::dense(x.clone(), kernel.clone(), None, activation);
+                    (y.clone(), (x, kernel, y, activation))
+                },
+                |(x, kernel, y, activation), dy, [want_x, want_kernel]| {
+                    let want = [want_x, want_kernel, false];
+                    let [dx, dkernel, _] = B::dense_backward(x, kernel, y, dy, activation, want);
+                    [dx, dkernel]
+                },
             ),
         }
     }
@@ -95,7 +119,7 @@ impl<B: DenseOps, C: CheckpointStrategy> DenseOps for Autodiff<B, C> {
 }
 
 /// A vector as the last axis of a tensor of `rank` axes.
-fn as_last_axis<B: Burn>(vector: DynTensor<B>, rank: usize) -> DynTensor<B> {
+pub(super) fn as_last_axis<B: Burn>(vector: DynTensor<B>, rank: usize) -> DynTensor<B> {
     let mut shape = vec![1; rank];
     shape[rank - 1] = vector.len();
     vector.reshape(&shape)

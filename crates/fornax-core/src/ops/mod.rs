@@ -6,8 +6,8 @@
 //! `cpu/`, under the family's name.
 
 pub(crate) mod activation;
-mod conv;
-mod dense;
+pub(crate) mod conv;
+pub(crate) mod dense;
 mod dropout;
 mod embedding;
 pub(crate) mod loss;

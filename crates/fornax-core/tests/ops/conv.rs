@@ -1,6 +1,6 @@
 //! Convolution: one sum of products `x W dy`, of which the three maps are the partial sums.
 
-use fornax_core::ops::{ConvGeometry, ConvOps};
+use fornax_core::ops::{Activation, ConvGeometry, ConvOps};
 use fornax_core::{Backend, Flex, NdArray};
 use fornax_testkit::{Oracle, assert_close, gradient::check_gradient};
 use proptest::prelude::*;
@@ -73,6 +73,12 @@ impl Case {
         sums.map(|sums| to_f32(&sums))
     }
 
+    /// What the order of a sum of so many products may change.
+    fn tolerance(&self) -> f32 {
+        let summands = self.y()[..=self.axes()].iter().product::<usize>();
+        if summands > 1000 { 1e-4 } else { 2e-5 }
+    }
+
     fn check_all(&self) {
         let wanted = self.wanted();
         self.check::<Oracle>(&wanted);
@@ -83,15 +89,48 @@ impl Case {
     fn check<B: Backend>(&self, [y, dx, dkernel]: &[Vec<f32>; 3]) {
         let [x, kernel, dy] = self.points().map(|point| tensor::<B>(&point));
         let place = |what: &str| format!("{what} on {} of {self:?}", B::name(&Default::default()));
-        let found = B::conv(x.clone(), kernel.clone(), &self.geometry);
+        let found = B::conv(x.clone(), kernel.clone(), None, Activation::Linear, &self.geometry);
         assert_eq!(found.shape(), self.y());
-        assert_close(&found.to_vec(), y, 2e-5, &place("output"));
+        assert_close(&found.to_vec(), y, self.tolerance(), &place("output"));
         let found = B::conv_input(dy.clone(), kernel, &self.geometry, &self.x);
         assert_eq!(found.shape(), self.x);
-        assert_close(&found.to_vec(), dx, 2e-5, &place("cotangent of the input"));
-        let found = B::conv_kernel(x, dy, &self.geometry, &self.kernel);
+        assert_close(&found.to_vec(), dx, self.tolerance(), &place("cotangent of the input"));
+        let found = B::conv_kernel(x.clone(), dy.clone(), &self.geometry, &self.kernel);
         assert_eq!(found.shape(), self.kernel);
-        assert_close(&found.to_vec(), dkernel, 2e-5, &place("cotangent of the kernel"));
+        assert_close(&found.to_vec(), dkernel, self.tolerance(), &place("cotangent of the kernel"));
+    }
+
+    /// Bias and activation in the operation are those behind it, forward and backward.
+    fn check_fused<B: Backend>(&self, activation: Activation) {
+        let [x, kernel, dy] = self.points().map(|point| tensor::<B>(&point));
+        let filters = self.kernel[self.axes() + 1];
+        let bias = tensor::<B>(&point(&[filters], 4));
+        let place =
+            |what: &str| format!("{what}, {activation:?} on {} of {self:?}", B::name(&Default::default()));
+        let geometry = &self.geometry;
+        let z = B::conv(x.clone(), kernel.clone(), None, Activation::Linear, geometry);
+        let y = B::activate(B::add_bias(z, bias.clone()), activation);
+        let found = B::conv(x.clone(), kernel.clone(), Some(bias), activation, geometry);
+        assert_close(&found.to_vec(), &y.to_vec(), 2e-5, &place("output"));
+        let dz = B::activate_backward(y.clone(), y.clone(), dy.clone(), activation);
+        let wanted = [
+            B::conv_input(dz.clone(), kernel.clone(), geometry, &self.x),
+            B::conv_kernel(x.clone(), dz.clone(), geometry, &self.kernel),
+            B::add_bias_backward(dz),
+        ];
+        let all = [true; 3];
+        let found =
+            B::conv_backward(x.clone(), kernel.clone(), y.clone(), dy.clone(), activation, geometry, all);
+        for (at, (found, wanted)) in found.into_iter().zip(wanted).enumerate() {
+            assert_close(
+                &found.unwrap().to_vec(),
+                &wanted.to_vec(),
+                2e-5,
+                &place(&format!("cotangent {at}")),
+            );
+        }
+        let none = B::conv_backward(x, kernel, y, dy, activation, geometry, [false; 3]);
+        assert!(none.iter().all(Option::is_none));
     }
 }
 
@@ -134,6 +173,16 @@ proptest! {
     fn the_three_maps_are_partial_sums(case in case(8, &[1, 2, 3, 8, 11])) {
         case.check_all();
     }
+
+    #[test]
+    fn bias_and_activation_are_part_of_the_operation(
+        case in case(5, &[1, 3, 16]),
+        activation in prop::sample::select(&[Activation::Linear, Activation::Relu, Activation::Tanh][..]),
+    ) {
+        case.check_fused::<Oracle>(activation);
+        case.check_fused::<Flex>(activation);
+        case.check_fused::<NdArray>(activation);
+    }
 }
 
 proptest! {
@@ -143,7 +192,13 @@ proptest! {
     fn gradients_are_finite_differences(case in case(3, &[1, 2])) {
         let [x, kernel, dy] = case.points();
         check_gradient(&[x, kernel.clone()], 2e-4, |tensors| {
-            vec![Recorded::conv(tensors[0].clone(), tensors[1].clone(), &case.geometry)]
+            let linear = Activation::Linear;
+            vec![Recorded::conv(tensors[0].clone(), tensors[1].clone(), None, linear, &case.geometry)]
+        });
+        let bias = point(&[case.kernel[case.axes() + 1]], 5);
+        check_gradient(&[case.points()[0].clone(), kernel.clone(), bias], 2e-4, |tensors| {
+            let [x, kernel, bias] = [0, 1, 2].map(|at| tensors[at].clone());
+            vec![Recorded::conv(x, kernel, Some(bias), Activation::Tanh, &case.geometry)]
         });
         check_gradient(&[dy, kernel], 2e-4, |tensors| {
             vec![Recorded::conv_input(tensors[0].clone(), tensors[1].clone(), &case.geometry, &case.x)]
@@ -151,16 +206,25 @@ proptest! {
     }
 }
 
-/// More rows than the CPU kernels gather at a time.
+/// Images of several blocks, batches of several tasks, more steps than a block has, every width of a panel.
 #[test]
-fn large_images() {
+fn large_cases() {
+    let geometry = |stride, before, groups| ConvGeometry {
+        stride: vec![1, stride],
+        dilation: vec![1, 1],
+        padding: vec![(before, 1), (0, 1)],
+        groups,
+    };
     for (channels, stride) in [(8, 1), (2, 1), (3, 2)] {
-        let geometry = ConvGeometry {
-            stride: vec![1, stride],
-            dilation: vec![1, 1],
-            padding: vec![(1, 1), (0, 1)],
-            groups: 1,
-        };
+        let geometry = geometry(stride, 1, 1);
         Case { geometry, x: vec![2, 45, 40, channels], kernel: vec![3, 3, channels, 2] }.check_all();
+    }
+    for (batch, channels, filters) in [(17, 4, 48), (9, 70, 20), (3, 16, 112), (1, 33, 64), (26, 1, 17)] {
+        let geometry = geometry(1, 0, 1);
+        Case { geometry, x: vec![batch, 4, 5, channels], kernel: vec![3, 3, channels, filters] }.check_all();
+    }
+    for channels in [1, 7, 33] {
+        let geometry = geometry(2, 1, channels);
+        Case { geometry, x: vec![3, 5, 6, channels], kernel: vec![3, 2, 1, channels] }.check_all();
     }
 }

@@ -1,6 +1,6 @@
 //! The dense map: every backend as a plain loop, gradients as finite differences.
 
-use fornax_core::ops::DenseOps;
+use fornax_core::ops::{Activation, DenseOps};
 use fornax_core::{Backend, Flex, NdArray};
 use fornax_testkit::{Oracle, assert_close, gradient::check_gradient};
 use proptest::prelude::*;
@@ -34,11 +34,29 @@ fn check<B: Backend>(rows: usize, inputs: usize, units: usize, bias: bool) {
     let (x, kernel) = (tensor::<B>(&point(&[rows, inputs], 1)), tensor::<B>(&point(&[inputs, units], 2)));
     let dy = tensor::<B>(&point(&[rows, units], 4));
     let b = bias.then(|| tensor::<B>(&point(&[units], 3)));
-    assert_close(&B::dense(x.clone(), kernel.clone(), b).to_vec(), &y, 1e-5, &place);
-    let [found_x, found_kernel] = B::dense_backward(x.clone(), kernel.clone(), dy.clone(), [true, true]);
+    let linear = Activation::Linear;
+    assert_close(&B::dense(x.clone(), kernel.clone(), b.clone(), linear).to_vec(), &y, 1e-5, &place);
+    let y = tensor::<B>(&(vec![rows, units], y));
+    let [found_x, found_kernel, found_bias] =
+        B::dense_backward(x.clone(), kernel.clone(), y.clone(), dy.clone(), linear, [true; 3]);
     assert_close(&found_x.unwrap().to_vec(), &dx, 1e-5, &place);
     assert_close(&found_kernel.unwrap().to_vec(), &dkernel, 1e-5, &place);
-    assert!(B::dense_backward(x, kernel, dy, [false, false]).iter().all(Option::is_none));
+    let dbias = B::add_bias_backward(dy.clone());
+    assert_close(&found_bias.unwrap().to_vec(), &dbias.to_vec(), 1e-5, &place);
+    for activation in [Activation::Relu, Activation::Sigmoid] {
+        let place = format!("{place}, {activation:?}");
+        let activated = B::activate(y.clone(), activation);
+        let found = B::dense(x.clone(), kernel.clone(), b.clone(), activation);
+        assert_close(&found.to_vec(), &activated.to_vec(), 1e-5, &place);
+        let dz = B::activate_backward(activated.clone(), activated.clone(), dy.clone(), activation);
+        let wanted = B::dense_backward(x.clone(), kernel.clone(), y.clone(), dz, linear, [true; 3]);
+        let (x, kernel) = (x.clone(), kernel.clone());
+        let found = B::dense_backward(x, kernel, activated, dy.clone(), activation, [true; 3]);
+        for (found, wanted) in found.into_iter().zip(wanted) {
+            assert_close(&found.unwrap().to_vec(), &wanted.unwrap().to_vec(), 1e-5, &place);
+        }
+    }
+    assert!(B::dense_backward(x, kernel, y, dy, linear, [false; 3]).iter().all(Option::is_none));
 }
 
 proptest! {
@@ -82,8 +100,10 @@ fn gradients_are_finite_differences() {
         let inputs = x[x.len() - 1];
         let points = [point(x, 1), point(&[inputs, 4], 2), point(&[4], 3)];
         check_gradient(&points, 2e-4, |t| {
-            vec![Recorded::dense(t[0].clone(), t[1].clone(), Some(t[2].clone()))]
+            vec![Recorded::dense(t[0].clone(), t[1].clone(), Some(t[2].clone()), Activation::Tanh)]
         });
-        check_gradient(&points[..2], 2e-4, |t| vec![Recorded::dense(t[0].clone(), t[1].clone(), None)]);
+        check_gradient(&points[..2], 2e-4, |t| {
+            vec![Recorded::dense(t[0].clone(), t[1].clone(), None, Activation::Linear)]
+        });
     }
 }

@@ -43,26 +43,22 @@ impl OutputArguments {
         }
     }
 
-    /// `g(z + b)`.
-    pub(super) fn add_bias_and_activate<B: Backend>(
-        &self,
-        z: DynTensor<B>,
-        context: &mut Context<'_, B>,
-    ) -> Result<Value<B>> {
-        let z = match context.optional("bias") {
-            Some(bias) => B::add_bias(z, bias),
-            None => z,
-        };
-        self.activate(z, context)
+    /// The part of `g` that is computed with the product: all but what a loss wants the logits of.
+    pub(super) fn fused(&self) -> Activation {
+        match self.activation {
+            Activation::Softmax | Activation::Sigmoid => Activation::Linear,
+            fused => fused,
+        }
     }
 
-    /// `g(z)` where the bias is in `z` already.
-    pub(super) fn activate<B: Backend>(
+    /// `y` from the result of an operation that was given the bias and [`Self::fused`].
+    pub(super) fn finish<B: Backend>(
         &self,
         z: DynTensor<B>,
         context: &mut Context<'_, B>,
     ) -> Result<Value<B>> {
-        let y = activate(z, self.activation);
+        let rest = if self.fused() == self.activation { Activation::Linear } else { self.activation };
+        let y = activate(z, rest);
         context.regularize_activity(self.activity_regularizer, &y.clone().float())?;
         Ok(y)
     }

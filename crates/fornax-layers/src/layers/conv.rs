@@ -129,8 +129,8 @@ impl<const N: usize> Layer for Conv<N> {
     fn call<B: Backend>(&self, x: Value<B>, context: &mut Context<'_, B>) -> Result<Value<B>> {
         let x = x.float();
         let geometry = self.windows()?.convolution(&x.shape(), self.groups)?;
-        let z = B::conv(x, context.weight("kernel"), &geometry);
-        self.output.add_bias_and_activate(z, context)
+        let (kernel, bias) = (context.weight("kernel"), context.optional("bias"));
+        self.output.finish(B::conv(x, kernel, bias, self.output.fused(), &geometry), context)
     }
 
     fn keeps_mask(&self) -> bool {

@@ -140,7 +140,11 @@ impl<const N: usize> Layer for ConvTranspose<N> {
         let x = x.float();
         let (geometry, shape) = self.enlargement()?.geometry(&x.shape(), self.filters)?;
         let y = B::conv_input(x, context.weight("kernel"), &geometry, &shape);
-        self.output.add_bias_and_activate(y, context)
+        let y = match context.optional("bias") {
+            Some(bias) => B::add_bias(y, bias),
+            None => y,
+        };
+        self.output.finish(B::activate(y, self.output.fused()), context)
     }
 
     fn keeps_mask(&self) -> bool {

@@ -84,7 +84,7 @@ impl Layer for Dense {
     }
 
     fn call<B: Backend>(&self, x: Value<B>, context: &mut Context<'_, B>) -> Result<Value<B>> {
-        let z = B::dense(x.float(), context.weight("kernel"), context.optional("bias"));
-        self.output.activate(z, context)
+        let (kernel, bias) = (context.weight("kernel"), context.optional("bias"));
+        self.output.finish(B::dense(x.float(), kernel, bias, self.output.fused()), context)
     }
 }

@@ -100,8 +100,9 @@ impl<const N: usize> Layer for DepthwiseConv<N> {
     }
 
     fn call<B: Backend>(&self, x: Value<B>, context: &mut Context<'_, B>) -> Result<Value<B>> {
-        let z = depthwise(x.float(), context.weight("kernel"), &self.window.windows(N)?)?;
-        self.output.add_bias_and_activate(z, context)
+        let weights = (context.weight("kernel"), context.optional("bias"));
+        let z = depthwise(x.float(), weights, self.output.fused(), &self.window.windows(N)?)?;
+        self.output.finish(z, context)
     }
 
     fn keeps_mask(&self) -> bool {
@@ -125,7 +126,8 @@ pub(super) fn depthwise_outputs(channels: usize, depth_multiplier: usize) -> Res
 /// A convolution with a group a channel: of `[.., channels, multiplier]` the kernel of a group is a column.
 pub(super) fn depthwise<B: Backend>(
     x: DynTensor<B>,
-    kernel: DynTensor<B>,
+    (kernel, bias): (DynTensor<B>, Option<DynTensor<B>>),
+    activation: Activation,
     windows: &Windows,
 ) -> Result<DynTensor<B>> {
     let [size @ .., channels, multiplier] = &kernel.shape()[..] else {
@@ -133,5 +135,5 @@ pub(super) fn depthwise<B: Backend>(
     };
     let shape = [size, &[1, channels * multiplier]].concat();
     let geometry = windows.convolution(&x.shape(), *channels)?;
-    Ok(B::conv(x, kernel.reshape(&shape), &geometry))
+    Ok(B::conv(x, kernel.reshape(&shape), bias, activation, &geometry))
 }

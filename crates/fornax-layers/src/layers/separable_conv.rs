@@ -127,10 +127,11 @@ impl<const N: usize> Layer for SeparableConv<N> {
     }
 
     fn call<B: Backend>(&self, x: Value<B>, context: &mut Context<'_, B>) -> Result<Value<B>> {
-        let between = depthwise(x.float(), context.weight("depthwise_kernel"), &self.window.windows(N)?)?;
+        let depthwise_weights = (context.weight("depthwise_kernel"), None);
+        let between = depthwise(x.float(), depthwise_weights, Activation::Linear, &self.window.windows(N)?)?;
         let pointwise = context.weight("pointwise_kernel").rows();
-        let z = B::dense(between, pointwise, context.optional("bias"));
-        self.output.activate(z, context)
+        let z = B::dense(between, pointwise, context.optional("bias"), self.output.fused());
+        self.output.finish(z, context)
     }
 
     fn keeps_mask(&self) -> bool {
