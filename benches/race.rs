@@ -1,11 +1,13 @@
 //! Our side of the race: `race BACKEND BENCH...` prints one JSON object a bench, `{"bench", "ms"}`.
 //!
 //! `MODEL-fit` is a training step at batch 32 inside `fit`; `MODEL-predict` a prediction a sample at batch 32;
-//! `MODEL-predict-1` a prediction of one sample.
+//! `MODEL-predict-1` a prediction of one sample. `gemm` and `copy` are the ceilings of the machine: a product of matrices
+//! of 1024 x 1024 and a copy of 8 MiB.
 #![forbid(unsafe_code)]
 
 use std::time::Instant;
 
+use fornax::core::{DynTensor, ops::Activation};
 use fornax::prelude::*;
 use fornax::{Error, Result};
 use fornax_benches::{model, samples};
@@ -33,6 +35,11 @@ fn main() -> Result<()> {
 }
 
 fn time<B: Backend>(bench: &str) -> Result<f64> {
+    match bench {
+        "gemm" => return gemm_ceiling::<B>(),
+        "copy" => return copy_ceiling(),
+        _ => {}
+    }
     let (name, kind) = bench.split_once('-').unwrap_or((bench, ""));
     let mut model = model::<B>(name, B::Device::default())?;
     let steps = if name == "dense" { 1000 } else { 60 };
@@ -54,6 +61,24 @@ fn time<B: Backend>(bench: &str) -> Result<f64> {
         }
         _ => Err(Error::argument("bench", bench, "MODEL-fit, MODEL-predict or MODEL-predict-1")),
     }
+}
+
+/// A product of matrices of 1024 x 1024: what the machine can do at best.
+fn gemm_ceiling<B: Backend>() -> Result<f64> {
+    let side = 1024;
+    let matrix = || DynTensor::<B>::full(&[side, side], 0.5, &B::Device::default());
+    let (a, b) = (matrix(), matrix());
+    repeat(20, || Ok(B::dense(a.clone(), b.clone(), None, Activation::Linear)))
+}
+
+/// A copy of 8 MiB by one thread.
+fn copy_ceiling() -> Result<f64> {
+    let (from, mut to) = (vec![1.0f32; 2 << 20], vec![0.0f32; 2 << 20]);
+    repeat(100, || {
+        to.copy_from_slice(std::hint::black_box(&from));
+        std::hint::black_box(&mut to);
+        Ok(())
+    })
 }
 
 /// Milliseconds a call, after a tenth of the calls to warm up.

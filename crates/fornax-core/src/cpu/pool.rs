@@ -83,45 +83,43 @@ pub(super) struct Windows {
 }
 
 impl Windows {
+    /// The pixels of `window`.
     #[inline(always)]
-    fn each(&self, mut visit: impl FnMut(usize, &[usize])) {
-        let mut start = 0;
-        for (window, &end) in self.ends.iter().enumerate() {
-            visit(window, &self.pixels[start..end]);
-            start = end;
-        }
+    fn pixels(&self, window: usize) -> &[usize] {
+        let start = if window == 0 { 0 } else { self.ends[window - 1] };
+        &self.pixels[start..self.ends[window]]
     }
 }
 
 simd_fn! {
     /// The output of one image.
     fn image_forward(windows: &Windows, x: &[f32], y: &mut [f32], channels: usize, kind: PoolKind) {
-        windows.each(|window, pixels| {
+        for window in 0..windows.ends.len() {
+            let pixels = windows.pixels(window);
             let y = &mut y[window * channels..][..channels];
-            let pixel = |at: usize| &x[pixels[at]..][..channels];
             match (kind, pixels.len()) {
                 (PoolKind::Max, 4) => {
-                    let (a, b, c, d) = (pixel(0), pixel(1), pixel(2), pixel(3));
+                    let [a, b, c, d] = [0, 1, 2, 3].map(|at| &x[pixels[at]..][..channels]);
                     for ((((y, &a), &b), &c), &d) in y.iter_mut().zip(a).zip(b).zip(c).zip(d) {
                         *y = larger(larger(larger(a, b), c), d);
                     }
                 }
-                (PoolKind::Max, count) => {
-                    y.copy_from_slice(pixel(0));
-                    for at in 1..count {
-                        y.iter_mut().zip(pixel(at)).for_each(|(y, &x)| *y = larger(*y, x));
+                (PoolKind::Max, _) => {
+                    y.copy_from_slice(&x[pixels[0]..][..channels]);
+                    for &pixel in &pixels[1..] {
+                        y.iter_mut().zip(&x[pixel..][..channels]).for_each(|(y, &x)| *y = larger(*y, x));
                     }
                 }
                 (PoolKind::Average, count) => {
-                    y.copy_from_slice(pixel(0));
-                    for at in 1..count {
-                        y.iter_mut().zip(pixel(at)).for_each(|(y, x)| *y += x);
+                    y.copy_from_slice(&x[pixels[0]..][..channels]);
+                    for &pixel in &pixels[1..] {
+                        y.iter_mut().zip(&x[pixel..][..channels]).for_each(|(y, x)| *y += x);
                     }
                     let count = count as f32;
                     y.iter_mut().for_each(|y| *y /= count);
                 }
             }
-        });
+        }
     }
 }
 
@@ -144,9 +142,18 @@ simd_fn! {
     ) {
         dx.fill(0.0);
         let mut left = vec![0.0; channels];
-        windows.each(|window, pixels| {
+        for window in 0..windows.ends.len() {
+            let pixels = windows.pixels(window);
             let dy = &dy[window * channels..][..channels];
             match kind {
+                PoolKind::Max if pixels.len() == 4 => {
+                    let y = &y[window * channels..][..channels];
+                    let [a, b, c, d] = [0, 1, 2, 3].map(|at| &x[pixels[at]..][..channels]);
+                    let (dx_a, rest) = dx[pixels[0]..].split_at_mut(pixels[1] - pixels[0]);
+                    let (dx_b, rest) = rest.split_at_mut(pixels[2] - pixels[1]);
+                    let (dx_c, dx_d) = rest.split_at_mut(pixels[3] - pixels[2]);
+                    route_four(y, dy, (a, b, c, d), (dx_a, dx_b, dx_c, dx_d));
+                }
                 PoolKind::Max => {
                     left.copy_from_slice(dy);
                     let y = &y[window * channels..][..channels];
@@ -162,7 +169,7 @@ simd_fn! {
                     }
                 }
             }
-        });
+        }
     }
 }
 
@@ -173,6 +180,32 @@ fn route(x: &[f32], y: &[f32], left: &mut [f32], dx: &mut [f32]) {
         let taken = if x == y { *left } else { 0.0 };
         *dx += taken;
         *left -= taken;
+    }
+}
+
+/// [`route`] for the four pixels of a window at once.
+#[inline(always)]
+fn route_four(
+    y: &[f32],
+    dy: &[f32],
+    (a, b, c, d): (&[f32], &[f32], &[f32], &[f32]),
+    (dx_a, dx_b, dx_c, dx_d): (&mut [f32], &mut [f32], &mut [f32], &mut [f32]),
+) {
+    let len = y.len();
+    let (dy, a, b, c, d) = (&dy[..len], &a[..len], &b[..len], &c[..len], &d[..len]);
+    let (dx_a, dx_b, dx_c, dx_d) = (&mut dx_a[..len], &mut dx_b[..len], &mut dx_c[..len], &mut dx_d[..len]);
+    for at in 0..len {
+        let mut left = dy[at];
+        let taken = if a[at] == y[at] { left } else { 0.0 };
+        dx_a[at] += taken;
+        left -= taken;
+        let taken = if b[at] == y[at] { left } else { 0.0 };
+        dx_b[at] += taken;
+        left -= taken;
+        let taken = if c[at] == y[at] { left } else { 0.0 };
+        dx_c[at] += taken;
+        left -= taken;
+        dx_d[at] += if d[at] == y[at] { left } else { 0.0 };
     }
 }
 

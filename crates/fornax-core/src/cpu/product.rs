@@ -7,8 +7,9 @@
 //! (Dukhan, "The Indirect Convolution Algorithm", 2019).
 //!
 //! Blocking: `R` rows times `V` vectors of the output stay in registers while the steps run (6 x 4 of the 32
-//! registers of AVX-512, 6 x 2 of the 16 of AVX2), so that a step loads `V` vectors and broadcasts `R` numbers for
-//! `R V` multiply-adds. Steps come in blocks of 512, which keeps a panel of the factor (128 KiB) in the second-level
+//! registers of AVX-512, 4 x 2 of the 16 of AVX2), so that a step loads `V` vectors and broadcasts `R` numbers for
+//! `R V` multiply-adds. `R V + R + V` is about the number of registers, because the compiler loads a step's numbers
+//! first. Steps come in blocks of 512, which keeps a panel of the factor (128 KiB) in the second-level
 //! cache and the source near.
 
 /// Places of rows or steps: in the source, and the row number on the other side (output or factor).
@@ -141,11 +142,11 @@ impl Job<'_> {
             let vectors = (padded(self.width) - column) / L::LEN;
             unsafe {
                 match (L::REGISTERS, vectors) {
-                    (32, 1) => self.panel::<L, 24, 1>(column),
-                    (32, 2) => self.panel::<L, 12, 2>(column),
-                    (32, 3) => self.panel::<L, 8, 3>(column),
+                    (32, 1) => self.panel::<L, 14, 1>(column),
+                    (32, 2) => self.panel::<L, 9, 2>(column),
+                    (32, 3) => self.panel::<L, 7, 3>(column),
                     (32, _) => self.panel::<L, 6, 4>(column),
-                    (16, _) => self.panel::<L, 6, 2>(column),
+                    (16, _) => self.panel::<L, 4, 2>(column),
                     _ => self.panel::<L, 2, 2>(column),
                 }
             }
