@@ -313,23 +313,26 @@ fn backward(
     }
     let sums = tasks::each(parts, 2 * cost, |task, mut dx| {
         let mut dkernel = vec![0.0; if want_kernel { plan.patch() * filters } else { 0 }];
-        let mut dbias = vec![0.0; if want_bias { filters } else { 0 }];
+        let mut dbias = vec![0.0; filters];
         let mut masked = vec![];
         let start = task * images;
         for block in plan.blocks(images.min(plan.batch - start)) {
             let first = start + block.start;
             let results = first * plan.result()..(first + block.len()) * plan.result();
             let dz = match from.rectified {
-                None => &from.dy[results],
+                None => {
+                    let dz = &from.dy[results];
+                    if want_bias {
+                        add_column_sums(dz, &mut dbias);
+                    }
+                    dz
+                }
                 Some(y) => {
                     masked.resize(results.len(), 0.0);
-                    mask(&y[results.clone()], &from.dy[results], &mut masked);
+                    mask(&y[results.clone()], &from.dy[results], &mut masked, &mut dbias, filters);
                     &masked[..]
                 }
             };
-            if want_bias {
-                add_column_sums(dz, &mut dbias);
-            }
             let count = |class: &Class| class.positions.source.len() / plan.block() * block.len();
             if want_kernel {
                 let x = &from.x[first * plan.image()..(first + block.len()) * plan.image()];
@@ -396,11 +399,20 @@ fn backward(
 }
 
 simd_fn! {
-    /// `dz = dy` where `y` is positive, else 0.
-    fn mask(y: &[f32], dy: &[f32], dz: &mut [f32]) {
-        for ((dz, dy), y) in dz.iter_mut().zip(dy).zip(y) {
-            *dz = if *y > 0.0 { *dy } else { 0.0 };
+    /// `dz = dy` where `y` is positive, else 0; `dbias` gains the sum of the rows of `dz`.
+    fn mask(y: &[f32], dy: &[f32], dz: &mut [f32], dbias: &mut [f32], filters: usize) {
+        let rows = dz.chunks_exact_mut(filters).zip(dy.chunks_exact(filters)).zip(y.chunks_exact(filters));
+        for ((dz, dy), y) in rows {
+            mask_row(y, dy, dz, dbias);
         }
+    }
+}
+
+#[inline(always)]
+fn mask_row(y: &[f32], dy: &[f32], dz: &mut [f32], dbias: &mut [f32]) {
+    for (((dz, dy), y), dbias) in dz.iter_mut().zip(dy).zip(y).zip(dbias) {
+        *dz = if *y > 0.0 { *dy } else { 0.0 };
+        *dbias += *dz;
     }
 }
 

@@ -53,7 +53,7 @@ impl Plan {
     /// Where the pixels of each window lie in an image.
     fn windows(&self) -> Windows {
         let [_, height, width] = self.input;
-        let mut windows = Windows { pixels: vec![], ends: vec![] };
+        let mut windows = Windows { pixels: vec![], ends: vec![], uncovered: None };
         for od in 0..self.output[0] {
             for oh in 0..self.output[1] {
                 for ow in 0..self.output[2] {
@@ -66,6 +66,12 @@ impl Plan {
                     windows.ends.push(windows.pixels.len());
                 }
             }
+        }
+        if (0..3).all(|axis| self.stride[axis] >= self.size[axis]) {
+            let mut covered = vec![false; self.input.iter().product()];
+            windows.pixels.iter().for_each(|pixel| covered[pixel / self.channels.max(1)] = true);
+            let uncovered = (0..covered.len()).filter(|&pixel| !covered[pixel]);
+            windows.uncovered = Some(uncovered.map(|pixel| pixel * self.channels).collect());
         }
         windows
     }
@@ -80,6 +86,8 @@ impl Plan {
 pub(super) struct Windows {
     pixels: Vec<usize>,
     ends: Vec<usize>,
+    /// The pixels in no window, if windows do not overlap.
+    uncovered: Option<Vec<usize>>,
 }
 
 impl Windows {
@@ -140,33 +148,47 @@ simd_fn! {
         channels: usize,
         kind: PoolKind,
     ) {
-        dx.fill(0.0);
-        let mut left = vec![0.0; channels];
-        for window in 0..windows.ends.len() {
-            let pixels = windows.pixels(window);
-            let dy = &dy[window * channels..][..channels];
-            match kind {
-                PoolKind::Max if pixels.len() == 4 => {
-                    let y = &y[window * channels..][..channels];
-                    let [a, b, c, d] = [0, 1, 2, 3].map(|at| &x[pixels[at]..][..channels]);
-                    let (dx_a, rest) = dx[pixels[0]..].split_at_mut(pixels[1] - pixels[0]);
-                    let (dx_b, rest) = rest.split_at_mut(pixels[2] - pixels[1]);
-                    let (dx_c, dx_d) = rest.split_at_mut(pixels[3] - pixels[2]);
-                    route_four(y, dy, (a, b, c, d), (dx_a, dx_b, dx_c, dx_d));
+        match &windows.uncovered {
+            Some(pixels) => {
+                pixels.iter().for_each(|&pixel| dx[pixel..][..channels].fill(0.0));
+                each_window_backward::<false>(windows, x, y, dy, dx, channels, kind);
+            }
+            None => {
+                dx.fill(0.0);
+                each_window_backward::<true>(windows, x, y, dy, dx, channels, kind);
+            }
+        }
+    }
+}
+
+/// Adds to `dx`, or sets it where windows do not overlap.
+#[inline(always)]
+fn each_window_backward<const ADD: bool>(
+    windows: &Windows,
+    x: &[f32],
+    y: &[f32],
+    dy: &[f32],
+    dx: &mut [f32],
+    channels: usize,
+    kind: PoolKind,
+) {
+    let mut left = vec![0.0; channels];
+    for window in 0..windows.ends.len() {
+        let pixels = windows.pixels(window);
+        let dy = &dy[window * channels..][..channels];
+        match kind {
+            PoolKind::Max => {
+                left.copy_from_slice(dy);
+                let y = &y[window * channels..][..channels];
+                for &pixel in pixels {
+                    route::<ADD>(&x[pixel..][..channels], y, &mut left, &mut dx[pixel..][..channels]);
                 }
-                PoolKind::Max => {
-                    left.copy_from_slice(dy);
-                    let y = &y[window * channels..][..channels];
-                    for &pixel in pixels {
-                        route(&x[pixel..][..channels], y, &mut left, &mut dx[pixel..][..channels]);
-                    }
-                }
-                PoolKind::Average => {
-                    let share = 1.0 / pixels.len() as f32;
-                    for &pixel in pixels {
-                        let dx = &mut dx[pixel..][..channels];
-                        dx.iter_mut().zip(dy).for_each(|(dx, dy)| *dx += share * dy);
-                    }
+            }
+            PoolKind::Average => {
+                let share = 1.0 / pixels.len() as f32;
+                for &pixel in pixels {
+                    let dx = dx[pixel..][..channels].iter_mut();
+                    dx.zip(dy).for_each(|(dx, dy)| *dx = share * dy + if ADD { *dx } else { 0.0 });
                 }
             }
         }
@@ -175,37 +197,11 @@ simd_fn! {
 
 /// Where `x` is the maximum `y` and the cotangent is still `left`, it goes to `dx`.
 #[inline(always)]
-fn route(x: &[f32], y: &[f32], left: &mut [f32], dx: &mut [f32]) {
+fn route<const ADD: bool>(x: &[f32], y: &[f32], left: &mut [f32], dx: &mut [f32]) {
     for (((x, y), left), dx) in x.iter().zip(y).zip(left).zip(dx) {
         let taken = if x == y { *left } else { 0.0 };
-        *dx += taken;
+        *dx = taken + if ADD { *dx } else { 0.0 };
         *left -= taken;
-    }
-}
-
-/// [`route`] for the four pixels of a window at once.
-#[inline(always)]
-fn route_four(
-    y: &[f32],
-    dy: &[f32],
-    (a, b, c, d): (&[f32], &[f32], &[f32], &[f32]),
-    (dx_a, dx_b, dx_c, dx_d): (&mut [f32], &mut [f32], &mut [f32], &mut [f32]),
-) {
-    let len = y.len();
-    let (dy, a, b, c, d) = (&dy[..len], &a[..len], &b[..len], &c[..len], &d[..len]);
-    let (dx_a, dx_b, dx_c, dx_d) = (&mut dx_a[..len], &mut dx_b[..len], &mut dx_c[..len], &mut dx_d[..len]);
-    for at in 0..len {
-        let mut left = dy[at];
-        let taken = if a[at] == y[at] { left } else { 0.0 };
-        dx_a[at] += taken;
-        left -= taken;
-        let taken = if b[at] == y[at] { left } else { 0.0 };
-        dx_b[at] += taken;
-        left -= taken;
-        let taken = if c[at] == y[at] { left } else { 0.0 };
-        dx_c[at] += taken;
-        left -= taken;
-        dx_d[at] += if d[at] == y[at] { left } else { 0.0 };
     }
 }
 
@@ -222,7 +218,7 @@ fn forward<B: Host>(x: DynTensor<B>, window: &Window, kind: PoolKind) -> DynTens
     let images = images_of_a_part(plan.batch);
     if !y.is_empty() {
         let parts = y.chunks_mut(images * result).zip(x.floats().chunks(images * image)).collect();
-        tasks::each(parts, x.len(), |_, (y, x): (&mut [f32], &[f32])| {
+        tasks::each(parts, tasks::MOVE * x.len(), |_, (y, x): (&mut [f32], &[f32])| {
             for (y, x) in y.chunks_exact_mut(result).zip(x.chunks_exact(image)) {
                 image_forward(&windows, x, y, plan.channels, kind);
             }
@@ -247,7 +243,7 @@ fn backward<B: Host>(
     } else {
         let images = images_of_a_part(plan.batch);
         let parts = dx.chunks_mut(images * image).collect();
-        tasks::each(parts, 2 * x.len(), |part, dx: &mut [f32]| {
+        tasks::each(parts, 2 * tasks::MOVE * x.len(), |part, dx: &mut [f32]| {
             for (at, dx) in dx.chunks_exact_mut(image).enumerate() {
                 let at = part * images + at;
                 let [y, dy] = [&y, &dy].map(|tensor| &tensor.floats()[at * result..][..result]);

@@ -46,7 +46,14 @@ pub(super) struct PlacesRef<'a> {
 impl PlacesRef<'_> {
     /// One past the last element that a row of `len` elements, `stride` apart, reaches on the other side.
     fn end(self, stride: usize, len: usize) -> usize {
-        self.other.iter().max().map_or(0, |&last| last as usize * stride + len)
+        if self.other.is_empty() { 0 } else { largest(self.other) * stride + len }
+    }
+}
+
+simd_fn! {
+    /// The largest place, 0 if there is none.
+    fn largest(places: &[u32]) -> usize {
+        places.iter().fold(0, |largest, &place| largest.max(place)) as usize
     }
 }
 
@@ -85,9 +92,7 @@ pub(super) fn products(
     if rows.source.is_empty() || width == 0 {
         return;
     }
-    if let (Some(&row), Some(&step)) = (rows.source.iter().max(), steps.source.iter().max()) {
-        assert!(row as usize + (step as usize) < source.len());
-    }
+    assert!(steps.source.is_empty() || largest(rows.source) + largest(steps.source) < source.len());
     assert!(steps.end(factor.stride, padded(width)) <= factor.values.len());
     assert!(rows.end(stride, width) <= out.len());
     assert!(finish.bias.is_none_or(|bias| bias.len() >= padded(width)));

@@ -1,23 +1,42 @@
 //! Work on several threads, and memory that is not asked for anew each step.
 
-use rayon::prelude::*;
+use std::sync::Mutex;
 
-/// What work has to cost to be worth another thread, in multiply-adds or in numbers moved: some 40 microseconds.
+/// What work has to cost to be worth another thread, in multiply-adds: some 40 microseconds.
 pub(super) const WORTH_A_THREAD: usize = 4 << 20;
 
-/// Calls `work` for each part, on several threads where `cost` (in multiply-adds, all parts together) is worth it.
+/// What moving a number through memory costs, in multiply-adds.
+pub(super) const MOVE: usize = 8;
+
+/// Calls `work` for each part, on several threads where `cost` (all parts together) is worth it.
 ///
-/// Parts do not depend on the number of threads, and results come in their order: so neither do sums over them.
+/// Parts do not depend on the number of threads, and results come in their order: so neither do sums over them. The
+/// calling thread begins at once and others join it as they wake up.
 pub(super) fn each<T: Send, R: Send>(
     parts: Vec<T>,
     cost: usize,
     work: impl Fn(usize, T) -> R + Sync,
 ) -> Vec<R> {
-    if parts.len() > 1 && cost >= WORTH_A_THREAD && rayon::current_num_threads() > 1 {
-        parts.into_par_iter().enumerate().map(|(index, part)| work(index, part)).collect()
-    } else {
-        parts.into_iter().enumerate().map(|(index, part)| work(index, part)).collect()
+    let threads = if cost < WORTH_A_THREAD { 1 } else { rayon::current_num_threads().min(parts.len()) };
+    if threads < 2 {
+        return parts.into_iter().enumerate().map(|(index, part)| work(index, part)).collect();
     }
+    let results = Mutex::new(Vec::with_capacity(parts.len()));
+    let queue = Mutex::new(parts.into_iter().enumerate());
+    let next = || queue.lock().expect("taking a part does not panic").next();
+    let drain = || {
+        while let Some((index, part)) = next() {
+            let result = work(index, part);
+            results.lock().expect("keeping a result does not panic").push((index, result));
+        }
+    };
+    rayon::in_place_scope(|scope| {
+        (1..threads).for_each(|_| scope.spawn(|_| drain()));
+        drain();
+    });
+    let mut results = results.into_inner().expect("keeping a result does not panic");
+    results.sort_by_key(|(index, _)| *index);
+    results.into_iter().map(|(_, result)| result).collect()
 }
 
 /// Memory for `len` numbers of which every one will be written before it is read.
