@@ -29,14 +29,16 @@ impl<B: Backend> Callback<B> for Slow {
     }
 }
 
+/// A model whose convolution and first product are large enough for several threads.
 fn train<B: Backend>(backup: Option<&Path>, pause: u64) -> u64 {
     let mut model = Sequential::<B>::new([28, 28, 1])
         .seed(3)
-        .add(Conv2D::new(4, 3).activation(Relu))
+        .add(Conv2D::new(32, 3).activation(Relu))
         .add(MaxPooling2D::new(2))
         .add(BatchNormalization::new())
         .add(Flatten::new())
         .add(Dropout::new(0.2))
+        .add(Dense::new(64).activation(Relu))
         .add(Dense::new(10).activation(Softmax))
         .compile(Adam::default(), SparseCategoricalCrossentropy, [Accuracy])
         .unwrap();

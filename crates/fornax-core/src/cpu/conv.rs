@@ -14,10 +14,12 @@
 //! One to three spatial axes; missing ones are axes of length 1 in front.
 
 use std::borrow::Cow;
+use std::collections::VecDeque;
 use std::ops::Range;
+use std::sync::{Arc, Mutex};
 
 use super::depthwise;
-use super::gemm::add_column_sums;
+use super::gemm::{add_column_sums, add_row};
 use super::host::HostTensor;
 use super::impl_for_cpu;
 use super::pool::three;
@@ -29,15 +31,19 @@ use crate::ops::{Activation, ConvGeometry, ConvOps, conv};
 /// Numbers of source and output in a block of images: 256 KiB.
 const BLOCK: usize = 65_536;
 
+/// Convolutions whose classes are kept.
+const KEPT_CLASSES: usize = 128;
+
 /// Tasks into which a batch is cut at most.
 const TASKS: usize = 8;
 
 /// The lengths of a convolution over `[n, d, h, w, c]`.
-pub(super) struct Plan {
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Plan {
     batch: usize,
     input: [usize; 3],
     output: [usize; 3],
-    pub(super) channels: usize,
+    channels: usize,
     filters: usize,
     kernel: [usize; 3],
     stride: [usize; 3],
@@ -47,11 +53,11 @@ pub(super) struct Plan {
 }
 
 /// Positions that meet the same kernel elements.
-pub(super) struct Class {
+struct Class {
     /// The positions of a block of images: where their sums begin in the source, and their numbers.
-    pub(super) positions: Places,
+    positions: Places,
     /// Kernel elements and channels: the place beside the position's, and the row of the kernel.
-    pub(super) elements: Places,
+    elements: Places,
 }
 
 /// The positions of one axis that meet the same kernel elements.
@@ -196,21 +202,49 @@ impl Plan {
     }
 
     /// Output positions and what they meet of the input.
-    fn forward_classes(&self) -> Vec<Class> {
-        self.classes(self.output, (self.input, self.channels, self.depth()), |axis, position, element| {
-            let padded = position * self.stride[axis] + element * self.dilation[axis];
-            padded.checked_sub(self.before[axis]).filter(|&place| place < self.input[axis])
+    fn forward_classes(&self) -> Arc<[Class]> {
+        self.kept(Direction::Forward, || {
+            let source = (self.input, self.channels, self.depth());
+            self.classes(self.output, source, |axis, position, element| {
+                let padded = position * self.stride[axis] + element * self.dilation[axis];
+                padded.checked_sub(self.before[axis]).filter(|&place| place < self.input[axis])
+            })
         })
     }
 
     /// Input positions and what they meet of the output.
-    fn backward_classes(&self) -> Vec<Class> {
-        self.classes(self.input, (self.output, self.filters, self.width()), |axis, position, element| {
-            let shift = (position + self.before[axis]).checked_sub(element * self.dilation[axis])?;
-            let place = shift / self.stride[axis];
-            (shift.is_multiple_of(self.stride[axis]) && place < self.output[axis]).then_some(place)
+    fn backward_classes(&self) -> Arc<[Class]> {
+        self.kept(Direction::Backward, || {
+            let source = (self.output, self.filters, self.width());
+            self.classes(self.input, source, |axis, position, element| {
+                let shift = (position + self.before[axis]).checked_sub(element * self.dilation[axis])?;
+                let place = shift / self.stride[axis];
+                (shift.is_multiple_of(self.stride[axis]) && place < self.output[axis]).then_some(place)
+            })
         })
     }
+
+    /// The classes of the last few convolutions are kept: a model asks for the same ones in every step.
+    fn kept(&self, direction: Direction, make: impl FnOnce() -> Vec<Class>) -> Arc<[Class]> {
+        static KEPT: Mutex<VecDeque<(Plan, Direction, Arc<[Class]>)>> = Mutex::new(VecDeque::new());
+        let kept = || KEPT.lock().expect("nothing panics while the classes are locked");
+        let found =
+            kept().iter().find(|(plan, of, _)| plan == self && *of == direction).map(|it| it.2.clone());
+        found.unwrap_or_else(|| {
+            let classes: Arc<[Class]> = make().into();
+            let mut kept = kept();
+            kept.truncate(KEPT_CLASSES - 1);
+            kept.push_front((self.clone(), direction, classes.clone()));
+            classes
+        })
+    }
+}
+
+/// Whether classes are those of output positions or of input positions.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Direction {
+    Forward,
+    Backward,
 }
 
 /// The columns `start..start + width` of rows of `pitch` numbers, copied if `products` could not read whole vectors.
@@ -257,7 +291,7 @@ fn forward(plan: &Plan, x: &[f32], kernel: &[f32], bias: Option<&[f32]>, relu: b
             let first = task * images + block.start;
             let x = &x[first * plan.image()..(first + block.len()) * plan.image()];
             let y = &mut y[block.start * plan.result()..block.end * plan.result()];
-            for class in &classes {
+            for class in classes.iter() {
                 let positions =
                     class.positions.first(class.positions.source.len() / plan.block() * block.len());
                 if plan.is_depthwise() {
@@ -300,8 +334,8 @@ fn backward(
 ) -> [Option<Vec<f32>>; 3] {
     let (filters, depth, width) = (plan.filters, plan.depth(), plan.width());
     let groups = if plan.is_depthwise() { 0 } else { plan.groups };
-    let to_input = if want_x { plan.backward_classes() } else { vec![] };
-    let to_kernel = if want_kernel { plan.forward_classes() } else { vec![] };
+    let to_input = if want_x { plan.backward_classes() } else { Arc::new([]) };
+    let to_kernel = if want_kernel { plan.forward_classes() } else { Arc::new([]) };
     let kernels = if want_x && groups > 0 { transposed(plan, from.kernel) } else { vec![] };
     let (images, cost) = plan.tasks();
     let mut dx = tasks::unwritten(if want_x { plan.batch * plan.image() } else { 0 });
@@ -338,7 +372,7 @@ fn backward(
                 let x = &from.x[first * plan.image()..(first + block.len()) * plan.image()];
                 for group in 0..groups {
                     let (values, stride) = columns(dz, filters, group * width, width);
-                    for class in &to_kernel {
+                    for class in to_kernel.iter() {
                         products(
                             &x[group * depth..],
                             Factor { values: &values, stride },
@@ -350,7 +384,7 @@ fn backward(
                     }
                 }
                 if plan.is_depthwise() {
-                    for class in &to_kernel {
+                    for class in to_kernel.iter() {
                         let positions = class.positions.first(count(class));
                         depthwise::kernel(x, dz, &mut dkernel, filters, positions, class.elements.all());
                     }
@@ -358,7 +392,7 @@ fn backward(
             }
             if let Some(dx) = &mut dx {
                 let dx = &mut dx[block.start * plan.image()..block.end * plan.image()];
-                for class in &to_input {
+                for class in to_input.iter() {
                     let positions = class.positions.first(count(class));
                     if plan.is_depthwise() {
                         depthwise::forward(
@@ -389,9 +423,8 @@ fn backward(
     let empty = || [vec![0.0; plan.patch() * filters], vec![0.0; filters]];
     let [dkernel, dbias] = sums.next().map_or_else(empty, |first| {
         sums.fold(first, |mut total, part| {
-            total.iter_mut().zip(&part).for_each(|(total, part)| {
-                total.iter_mut().zip(part).for_each(|(total, part)| *total += part)
-            });
+            let sums = total.iter_mut().zip(&part).filter(|(_, part)| !part.is_empty());
+            sums.for_each(|(total, part)| add_row(total, part));
             total
         })
     });
