@@ -8,7 +8,7 @@ use fornax::core::ops::{Activation, ConvGeometry, PoolKind, UpdateRule, Window};
 use fornax::core::{Cuda, DynTensor, Indices, NdArray, Philox};
 use fornax::prelude::*;
 use fornax::{Error, Result};
-use fornax_benches::{MODELS, model, samples};
+use fornax_benches::{LISTINGS, model, samples};
 
 fn main() -> ExitCode {
     if let Err(error) = "cuda".parse::<fornax::device::DeviceName>() {
@@ -25,7 +25,7 @@ fn main() -> ExitCode {
         failed += usize::from(!pass);
         println!("{name:<24} largest error {error:.1e} {}", if pass { "pass" } else { "FAIL" });
     }
-    for name in MODELS {
+    for name in LISTINGS {
         match listing(name) {
             Ok(text) => println!("{text}"),
             Err(error) => {

@@ -2,27 +2,27 @@
 #![forbid(unsafe_code)]
 
 use fornax::prelude::*;
-use fornax::{Result, train::Model};
+use fornax::{Result, layers::Symbolic, train::Model};
 
-/// The models that are raced against the Python peers, by the names in docs/benchmarks.md.
-pub const MODELS: [&str; 2] = ["dense", "cnn"];
+/// The listings, by the names in docs/benchmarks.md.
+pub const LISTINGS: [&str; 2] = ["dense", "cnn"];
 
-/// A listing by name, seed 0.
+/// A listing, or one of the larger models of the race (`mlp-large`, `cnn-large`, `resnet`), seed 0.
 ///
 /// # Panics
-/// If there is no such listing.
+/// If there is no such model.
 pub fn model<B: Backend>(name: &str, device: B::Device) -> Result<Model<B>> {
     let network = match name {
-        "dense" => Sequential::<B>::new([784])
-            .add(Dense::new(64).activation(Relu))
-            .add(Dense::new(64).activation(Relu)),
-        "cnn" => Sequential::new([28, 28, 1])
+        "dense" => mlp(64),
+        "mlp-large" => mlp(1024),
+        "cnn" | "cnn-large" => Sequential::<B>::new([28, 28, 1])
             .add(Conv2D::new(32, 3).activation(Relu))
             .add(MaxPooling2D::new(2))
             .add(Conv2D::new(64, 3).activation(Relu))
             .add(MaxPooling2D::new(2))
             .add(Conv2D::new(64, 3).activation(Relu))
             .add(Flatten::new()),
+        "resnet" => Sequential::new([32, 32, 3]).add(resnet()?),
         _ => panic!("no model {name}"),
     };
     network.device(device).add(Dense::new(10).activation(Softmax)).compile(
@@ -32,12 +32,54 @@ pub fn model<B: Backend>(name: &str, device: B::Device) -> Result<Model<B>> {
     )
 }
 
-/// Noise of the listing's input shape with labels: times do not depend on what the pixels show.
+fn mlp<B: Backend>(units: usize) -> Sequential<B> {
+    Sequential::new([784]).add(Dense::new(units).activation(Relu)).add(Dense::new(units).activation(Relu))
+}
+
+/// Three stages of one residual block each, of 16, 32 and 64 channels.
+fn resnet<B: Backend>() -> Result<Network<B>> {
+    let x = input([32, 32, 3]);
+    let mut y = normalized(&x, 16, 3, 1, true)?;
+    for (channels, strides) in [(16, 1), (32, 2), (64, 2)] {
+        let inside = normalized(&y, channels, 3, strides, true)?;
+        let inside = normalized(&inside, channels, 3, 1, false)?;
+        let shortcut = if strides == 1 { y } else { normalized(&y, channels, 1, strides, false)? };
+        y = ReLU::new().apply(&Add.apply([&inside, &shortcut])?)?;
+    }
+    Functional::new(&x, &GlobalAveragePooling2D::new().apply(&y)?).build()
+}
+
+fn normalized<B: Backend>(
+    x: &Symbolic<B>,
+    channels: usize,
+    kernel_size: usize,
+    strides: usize,
+    relu: bool,
+) -> Result<Symbolic<B>> {
+    let conv = Conv2D::new(channels, kernel_size).strides(strides).padding(Padding::Same).use_bias(false);
+    let y = BatchNormalization::new().apply(&conv.apply(x)?)?;
+    if relu { ReLU::new().apply(&y) } else { Ok(y) }
+}
+
+/// Samples of a training step.
+pub fn batch_size(name: &str) -> usize {
+    match name {
+        "mlp-large" | "cnn-large" => 256,
+        "resnet" => 64,
+        _ => 32,
+    }
+}
+
+/// Noise of the model's input shape with labels: times do not depend on what the pixels show.
 pub fn samples(name: &str, count: usize) -> Result<Dataset> {
+    let shape = match name {
+        "dense" | "mlp-large" => vec![count, 784],
+        "resnet" => vec![count, 32, 32, 3],
+        _ => vec![count, 28, 28, 1],
+    };
     let mut random = Philox::new(1);
-    let mut pixels = vec![0.0; count * 784];
+    let mut pixels = vec![0.0; shape.iter().product()];
     random.fill_uniform(&mut pixels);
     let labels = (0..count).map(|_| random.below(10) as i32).collect::<Vec<_>>();
-    let set = Dataset::new(Array::from_vec([count, 28, 28, 1], pixels)?, labels)?;
-    Ok(if name == "dense" { set.flatten() } else { set })
+    Dataset::new(Array::from_vec(shape, pixels)?, labels)
 }

@@ -1,6 +1,6 @@
 //! Our side of the race: `race BACKEND BENCH...` prints one JSON object a bench, `{"bench", "ms"}`.
 //!
-//! `MODEL-fit` is a training step at batch 32 inside `fit`; `MODEL-predict` a prediction a sample at batch 32;
+//! `MODEL-fit` is a training step inside `fit` (batch 32; the large models have their own); `MODEL-predict` a prediction a sample at batch 32;
 //! `MODEL-predict-1` a prediction of one sample. `gemm` and `copy` are the ceilings of the machine: a product of matrices
 //! of 1024 x 1024 and a copy of 8 MiB.
 #![forbid(unsafe_code)]
@@ -10,9 +10,7 @@ use std::time::Instant;
 use fornax::core::{DynTensor, ops::Activation};
 use fornax::prelude::*;
 use fornax::{Error, Result};
-use fornax_benches::{model, samples};
-
-const BATCH: usize = 32;
+use fornax_benches::{batch_size, model, samples};
 
 fn main() -> Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -40,26 +38,33 @@ fn time<B: Backend>(bench: &str) -> Result<f64> {
         "copy" => return copy_ceiling(),
         _ => {}
     }
-    let (name, kind) = bench.split_once('-').unwrap_or((bench, ""));
+    let kinds = ["-fit", "-predict-1", "-predict"];
+    let found = kinds.iter().find_map(|kind| Some((bench.strip_suffix(kind)?, *kind)));
+    let (name, kind) = found
+        .ok_or_else(|| Error::argument("bench", bench, "MODEL-fit, MODEL-predict or MODEL-predict-1"))?;
     let mut model = model::<B>(name, B::Device::default())?;
-    let steps = if name == "dense" { 1000 } else { 60 };
+    let batch = batch_size(name);
+    let steps: usize = match name {
+        "dense" => 1000,
+        "cnn" => 60,
+        _ => 12,
+    };
     match kind {
-        "fit" => {
-            let fit = || Fit::new().batch_size(BATCH).verbose(false);
-            model.fit(&samples(name, BATCH * (steps / 10))?, fit())?;
-            let set = samples(name, BATCH * steps)?;
+        "-fit" => {
+            let fit = || Fit::new().batch_size(batch).verbose(false);
+            model.fit(&samples(name, batch * steps.div_ceil(10))?, fit())?;
+            let set = samples(name, batch * steps)?;
             Ok(1e3 * model.fit(&set, fit())?.seconds_per_epoch() / steps as f64)
         }
-        "predict" => {
-            let set = samples(name, BATCH * steps)?;
+        "-predict" => {
+            let set = samples(name, batch * steps)?;
             let per_set = repeat(2, || model.predict(&set.inputs()[0]))?;
             Ok(per_set / set.len() as f64)
         }
-        "predict-1" => {
+        _ => {
             let one = samples(name, 1)?;
             repeat(20 * steps, || model.predict(&one.inputs()[0]))
         }
-        _ => Err(Error::argument("bench", bench, "MODEL-fit, MODEL-predict or MODEL-predict-1")),
     }
 }
 

@@ -12,7 +12,38 @@ import tensorflow as tf
 
 from listings_keras import cnn, dense
 
-BATCH = 32
+BATCH = {"mlp-large": 256, "cnn-large": 256, "resnet": 64}
+SHAPE = {"dense": (784,), "mlp-large": (784,), "resnet": (32, 32, 3)}
+STEPS = {"dense": 400, "cnn": 60}
+
+
+def mlp_large():
+    return keras.Sequential([
+        keras.layers.Input((784,)),
+        keras.layers.Dense(1024, activation="relu"),
+        keras.layers.Dense(1024, activation="relu"),
+        keras.layers.Dense(10, activation="softmax"),
+    ])
+
+
+def normalized(x, channels, kernel_size, strides):
+    x = keras.layers.Conv2D(channels, kernel_size, strides=strides, padding="same", use_bias=False)(x)
+    return keras.layers.BatchNormalization()(x)
+
+
+def resnet():
+    x = keras.layers.Input((32, 32, 3))
+    y = keras.layers.ReLU()(normalized(x, 16, 3, 1))
+    for channels, strides in [(16, 1), (32, 2), (64, 2)]:
+        inside = keras.layers.ReLU()(normalized(y, channels, 3, strides))
+        inside = normalized(inside, channels, 3, 1)
+        shortcut = y if strides == 1 else normalized(y, channels, 1, strides)
+        y = keras.layers.ReLU()(keras.layers.add([inside, shortcut]))
+    y = keras.layers.GlobalAveragePooling2D()(y)
+    return keras.Model(x, keras.layers.Dense(10, activation="softmax")(y))
+
+
+MODELS = {"dense": dense, "mlp-large": mlp_large, "cnn": cnn, "cnn-large": cnn, "resnet": resnet}
 
 
 def main(threads, variant, benches):
@@ -21,22 +52,23 @@ def main(threads, variant, benches):
         tf.config.threading.set_inter_op_parallelism_threads(threads)
     rng = np.random.default_rng(1)
     for bench in benches:
-        name, kind = bench.split("-", 1)
-        steps = 400 if name == "dense" else 60
-        shape = (784,) if name == "dense" else (28, 28, 1)
-        model = {"dense": dense, "cnn": cnn}[name]()
+        name = next(name for name in sorted(MODELS, key=len, reverse=True) if bench.startswith(name + "-"))
+        kind = bench[len(name) + 1 :]
+        batch, steps = BATCH.get(name, 32), STEPS.get(name, 12)
+        shape = SHAPE.get(name, (28, 28, 1))
+        model = MODELS[name]()
         model.compile(optimizer="adam", loss="sparse_categorical_crossentropy", metrics=["accuracy"], jit_compile=variant == "jit")
-        x = rng.random((BATCH * steps, *shape), dtype=np.float32)
-        y = rng.integers(0, 10, BATCH * steps)
+        x = rng.random((batch * steps, *shape), dtype=np.float32)
+        y = rng.integers(0, 10, batch * steps)
         if kind == "fit":
-            model.fit(x[: BATCH * 20], y[: BATCH * 20], batch_size=BATCH, verbose=0)
+            model.fit(x[: batch * 20], y[: batch * 20], batch_size=batch, verbose=0)
             clock = time.perf_counter()
-            model.fit(x, y, batch_size=BATCH, verbose=0)
+            model.fit(x, y, batch_size=batch, verbose=0)
             ms = 1e3 * (time.perf_counter() - clock) / steps
         elif kind == "predict":
-            model.predict(x[: BATCH * 20], batch_size=BATCH, verbose=0)
+            model.predict(x[: batch * 20], batch_size=batch, verbose=0)
             clock = time.perf_counter()
-            model.predict(x, batch_size=BATCH, verbose=0)
+            model.predict(x, batch_size=batch, verbose=0)
             ms = 1e3 * (time.perf_counter() - clock) / len(x)
         else:
             # The fastest stock way to predict one sample: the model as a compiled function.

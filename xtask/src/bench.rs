@@ -11,8 +11,17 @@ use std::process::Command;
 use crate::Outcome;
 use crate::process::{cargo, check, flag, nothing_left, option, output, root};
 
-const BENCHES: [&str; 6] =
-    ["dense-fit", "dense-predict", "dense-predict-1", "cnn-fit", "cnn-predict", "cnn-predict-1"];
+const BENCHES: [&str; 9] = [
+    "dense-fit",
+    "dense-predict",
+    "dense-predict-1",
+    "cnn-fit",
+    "cnn-predict",
+    "cnn-predict-1",
+    "mlp-large-fit",
+    "cnn-large-fit",
+    "resnet-fit",
+];
 
 /// Peer, script, variant.
 const PEERS: [(&str, &str, &str); 4] = [

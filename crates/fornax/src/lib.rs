@@ -59,7 +59,7 @@ pub mod prelude {
         GaussianNoise, GlobalAveragePooling1D, GlobalAveragePooling2D, GlobalAveragePooling3D,
         GlobalMaxPooling1D, GlobalMaxPooling2D, GlobalMaxPooling3D, GroupNormalization, LayerNormalization,
         LeakyReLU, Masking, MaxPooling1D, MaxPooling2D, MaxPooling3D, Maximum, Minimum, Multiply,
-        Normalization, PReLU, Permute, RMSNormalization, ReLU, RepeatVector, Rescaling, Reshape,
+        Normalization, PReLU, Padding, Permute, RMSNormalization, ReLU, RepeatVector, Rescaling, Reshape,
         SeparableConv1D, SeparableConv2D, SpatialDropout1D, SpatialDropout2D, SpatialDropout3D, Subtract,
         UnitNormalization, UpSampling1D, UpSampling2D, UpSampling3D, ZeroPadding1D, ZeroPadding2D,
         ZeroPadding3D,

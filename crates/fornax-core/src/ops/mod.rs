@@ -8,7 +8,7 @@
 pub(crate) mod activation;
 pub(crate) mod conv;
 pub(crate) mod dense;
-mod dropout;
+pub(crate) mod dropout;
 mod embedding;
 pub(crate) mod loss;
 mod normalization;

@@ -1,12 +1,13 @@
 //! Standardisation of a matrix `[rows, columns]` along one axis: `y = (x - mean) / sqrt(variance + epsilon)`.
 //!
 //! Down the rows it is batch normalization (a statistic a column), along the columns layer and group
-//! normalization (a statistic a row). The variance is the biased one. Scale and shift stay outside: they are one
-//! broadcast each, and their cotangents are sums.
+//! normalization (a statistic a row). The variance is the biased one. Behind it `y = x scale + shift`, both along the
+//! last axis, is an operation of its own.
 
 use burn::backend::{Autodiff, autodiff::checkpoint::strategy::CheckpointStrategy};
 use burn::tensor::backend::Backend as Burn;
 
+use super::dense::as_last_axis;
 use super::{constant, record};
 use crate::DynTensor;
 
@@ -26,6 +27,29 @@ pub trait NormalizationOps: Burn {
         epsilon: f64,
     ) -> DynTensor<Self> {
         reference_backward(y, variance, dy, axis, epsilon)
+    }
+
+    /// `x [.., columns] scale [columns] + shift [columns]`.
+    fn scale_and_shift(
+        x: DynTensor<Self>,
+        scale: DynTensor<Self>,
+        shift: DynTensor<Self>,
+    ) -> DynTensor<Self> {
+        let rank = x.rank();
+        x.mul(as_last_axis(scale, rank)).add(as_last_axis(shift, rank))
+    }
+
+    /// The cotangents of `x`, `scale` and `shift` from that of the result.
+    fn scale_and_shift_backward(
+        x: DynTensor<Self>,
+        scale: DynTensor<Self>,
+        dy: DynTensor<Self>,
+    ) -> [DynTensor<Self>; 3] {
+        let columns = scale.len();
+        let sum = |tensor: DynTensor<Self>| tensor.rows().sum_axis(0).reshape(&[columns]);
+        let dscale = sum(dy.clone().mul(x.clone()));
+        let dx = dy.clone().mul(as_last_axis(scale, x.rank()));
+        [dx, dscale, sum(dy)]
     }
 }
 
@@ -67,5 +91,17 @@ impl<B: NormalizationOps, C: CheckpointStrategy> NormalizationOps for Autodiff<B
         );
         let [mean, variance] = statistics.expect("the forward pass has run").map(constant);
         [y, mean, variance]
+    }
+
+    fn scale_and_shift(
+        x: DynTensor<Self>,
+        scale: DynTensor<Self>,
+        shift: DynTensor<Self>,
+    ) -> DynTensor<Self> {
+        record(
+            [x, scale, shift],
+            |[x, scale, shift]| (B::scale_and_shift(x.clone(), scale.clone(), shift), (x, scale)),
+            |(x, scale), dy, _| B::scale_and_shift_backward(x, scale, dy).map(Some),
+        )
     }
 }

@@ -6,7 +6,7 @@ use fornax_testkit::{Oracle, assert_close, gradient::check_gradient};
 
 use super::{Recorded, point, tensor};
 
-const SHAPES: [[usize; 2]; 4] = [[1, 7], [5, 1], [3, 4], [17, 19]];
+const SHAPES: [[usize; 2]; 5] = [[1, 7], [5, 1], [3, 4], [17, 19], [700, 3]];
 
 fn outputs<B: Backend>(shape: [usize; 2], axis: usize) -> Vec<Vec<f32>> {
     let (x, dy) = (tensor::<B>(&point(&shape, 1)), tensor::<B>(&point(&shape, 2)));
@@ -24,6 +24,31 @@ fn backends_agree() {
                 assert_close(found, wanted, 1e-4, &format!("standardize {shape:?} along {axis}"));
             }
         }
+    }
+}
+
+#[test]
+fn scale_and_shift_agree() {
+    fn outputs<B: Backend>(shape: [usize; 2]) -> Vec<Vec<f32>> {
+        let (x, dy) = (tensor::<B>(&point(&shape, 1)), tensor::<B>(&point(&shape, 2)));
+        let (scale, shift) = (tensor::<B>(&point(&shape[1..], 3)), tensor::<B>(&point(&shape[1..], 4)));
+        let y = B::scale_and_shift(x.clone(), scale.clone(), shift);
+        let [dx, dscale, dshift] = B::scale_and_shift_backward(x, scale, dy);
+        [y, dx, dscale, dshift].map(|tensor| tensor.to_vec()).into()
+    }
+    for shape in SHAPES {
+        let wanted = outputs::<Oracle>(shape);
+        for found in [outputs::<Flex>(shape), outputs::<NdArray>(shape)] {
+            for (found, wanted) in found.iter().zip(&wanted) {
+                assert_close(found, wanted, 1e-4, &format!("scale and shift {shape:?}"));
+            }
+        }
+    }
+    for shape in &SHAPES[..4] {
+        check_gradient(&[point(shape, 1), point(&shape[1..], 2), point(&shape[1..], 3)], 5e-4, |tensors| {
+            let [x, scale, shift] = [0, 1, 2].map(|at| tensors[at].clone());
+            vec![Recorded::scale_and_shift(x, scale, shift)]
+        });
     }
 }
 

@@ -3,7 +3,7 @@
 use fornax_core::{Backend, DynTensor, Error, Mask, Result, Value};
 use serde::{Deserialize, Serialize};
 
-use super::last_axes;
+use super::{last_axes, scale_and_shift};
 use crate::{Axis, Constraint, Context, Initializer, Layer, Regularizer, Shape, WeightSpecs};
 
 /// `y = gamma (x - mean) / sqrt(variance + epsilon) + beta`, a mean and a variance an element of `axis`.
@@ -170,7 +170,6 @@ impl Layer for BatchNormalization {
         let x = x.float().permute(&order);
         let shape = x.shape();
         let features = shape[shape.len() - 1];
-        let row = |weight: DynTensor<B>| weight.reshape(&[1, features]);
         let rows = x.rows();
         let y = if context.training() && context.trainable() {
             let mask = mask.map(|mask| mask_rows(mask, &shape)).transpose()?;
@@ -179,14 +178,13 @@ impl Layer for BatchNormalization {
                 let old = context.latest(name).mul_scalar(self.momentum);
                 context.update(name, old.add(batch.reshape(&[features]).mul_scalar(1.0 - self.momentum)));
             }
-            let y = if self.scale { y.mul(context.row("gamma")) } else { y };
-            if self.center { y.add(context.row("beta")) } else { y }
+            scale_and_shift(y, context)
         } else {
-            let factor = row(context.weight("moving_variance")).add_scalar(self.epsilon).sqrt().recip();
-            let factor = if self.scale { factor.mul(context.row("gamma")) } else { factor };
-            let shift = row(context.weight("moving_mean")).mul(factor.clone()).neg();
-            let shift = if self.center { shift.add(context.row("beta")) } else { shift };
-            rows.mul(factor).add(shift)
+            let factor = context.weight("moving_variance").add_scalar(self.epsilon).sqrt().recip();
+            let factor = if self.scale { factor.mul(context.weight("gamma")) } else { factor };
+            let shift = context.weight("moving_mean").mul(factor.clone()).neg();
+            let shift = if self.center { shift.add(context.weight("beta")) } else { shift };
+            B::scale_and_shift(rows, factor, shift)
         };
         Ok(y.reshape(&shape).permute(&back).into())
     }

@@ -4,7 +4,7 @@ use fornax_core::{Backend, DynTensor, Error, Result, Value};
 use serde::{Deserialize, Serialize};
 
 use super::batch_normalization::check_epsilon;
-use super::last_axes;
+use super::{last_axes, scale_and_shift};
 use crate::{Axis, Constraint, Context, Initializer, Layer, Regularizer, Shape, WeightSpecs};
 
 /// `y = gamma (x - mean) / sqrt(variance + epsilon) + beta`, mean and (biased) variance over the positions and
@@ -138,8 +138,7 @@ impl Layer for GroupNormalization {
         let [y, _, _] = B::standardize(rows, 1, self.epsilon);
         let y = y.reshape(&[batch, groups, positions, width]).permute(&[0, 2, 1, 3]);
         let y: DynTensor<B> = y.reshape(&[batch * positions, channels]);
-        let y = if self.scale { y.mul(context.row("gamma")) } else { y };
-        let y = if self.center { y.add(context.row("beta")) } else { y };
+        let y = scale_and_shift(y, context);
         Ok(y.reshape(&shape).permute(&back).into())
     }
 }

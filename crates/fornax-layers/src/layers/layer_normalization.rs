@@ -4,7 +4,7 @@ use fornax_core::{Backend, Result, Value};
 use serde::{Deserialize, Serialize};
 
 use super::batch_normalization::check_epsilon;
-use super::last_axes;
+use super::{last_axes, scale_and_shift};
 use crate::{Axis, Constraint, Context, Initializer, Layer, Regularizer, Shape, WeightSpecs};
 
 /// `y = gamma (x - mean) / sqrt(variance + epsilon) + beta`, mean and (biased) variance over `axis`.
@@ -124,8 +124,7 @@ impl Layer for LayerNormalization {
         let len: usize = shape[shape.len() - axes.len()..].iter().product();
         let rows = x.len() / len.max(1);
         let [y, _, _] = B::standardize(x.reshape(&[rows, len]), 1, self.epsilon);
-        let y = if self.scale { y.mul(context.row("gamma")) } else { y };
-        let y = if self.center { y.add(context.row("beta")) } else { y };
+        let y = scale_and_shift(y, context);
         Ok(y.reshape(&shape).permute(&back).into())
     }
 }

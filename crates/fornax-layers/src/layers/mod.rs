@@ -2,7 +2,7 @@
 
 use fornax_core::{Backend, DynTensor, Value, ops::Activation};
 
-use crate::Registry;
+use crate::{Context, Registry};
 
 /// Setters of a layer's hyper-parameters; `Some(T)` marks an optional one, `Into(T)` one that is converted.
 macro_rules! setters {
@@ -122,6 +122,25 @@ pub(crate) fn activate<B: Backend>(z: DynTensor<B>, activation: Activation) -> V
             Value::from(B::activate(z.clone(), activation)).with_logits(z)
         }
         _ => B::activate(z, activation).into(),
+    }
+}
+
+/// `x gamma + beta` over the last axis, for the weights of these names that the layer has.
+pub(crate) fn scale_and_shift<B: Backend>(x: DynTensor<B>, context: &Context<'_, B>) -> DynTensor<B> {
+    let vector = |name| {
+        context.optional(name).map(|weight| {
+            let len = weight.len();
+            weight.reshape(&[len])
+        })
+    };
+    match (vector("gamma"), vector("beta")) {
+        (Some(gamma), Some(beta)) => B::scale_and_shift(x, gamma, beta),
+        (Some(gamma), None) => {
+            let zeros = gamma.zeros_like();
+            B::scale_and_shift(x, gamma, zeros)
+        }
+        (None, Some(beta)) => B::add_bias(x, beta),
+        (None, None) => x,
     }
 }
 

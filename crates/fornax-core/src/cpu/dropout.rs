@@ -1,0 +1,33 @@
+//! Dropout in place: the mask is drawn again for the backward pass.
+
+use super::host::HostTensor;
+use super::impl_for_cpu;
+use crate::ops::{DropoutOps, dropout};
+use crate::{DynTensor, Philox};
+
+/// Numbers that are drawn at a time.
+const RUN: usize = 4096;
+
+impl_for_cpu!(DropoutOps {
+    fn dropout(x: DynTensor<Self>, rate: f64, mask_shape: &[usize], mut random: Philox) -> DynTensor<Self> {
+        if x.shape() != mask_shape {
+            return dropout::reference(x, rate, mask_shape, random);
+        }
+        let mut x = x.standard();
+        let kept = (1.0 / (1.0 - rate)) as f32;
+        let mut drawn = [0.0; RUN];
+        for x in x.floats_mut().chunks_mut(RUN) {
+            let drawn = &mut drawn[..x.len()];
+            random.fill_uniform(drawn);
+            scale_or_drop(x, drawn, rate, kept);
+        }
+        x
+    }
+});
+
+simd_fn! {
+    /// `x = x scale`, or 0 where `drawn` is below `rate`.
+    fn scale_or_drop(x: &mut [f32], drawn: &[f32], rate: f64, scale: f32) {
+        x.iter_mut().zip(drawn).for_each(|(x, &u)| *x *= if f64::from(u) < rate { 0.0 } else { scale });
+    }
+}
