@@ -147,28 +147,32 @@ impl Job<'_> {
             let vectors = (padded(self.width) - column) / L::LEN;
             unsafe {
                 match (L::REGISTERS, vectors) {
-                    (32, 1) => self.panel::<L, 14, 1>(column),
-                    (32, 2) => self.panel::<L, 9, 2>(column),
-                    (32, 3) => self.panel::<L, 7, 3>(column),
-                    (32, _) => self.panel::<L, 6, 4>(column),
-                    (16, _) => self.panel::<L, 4, 2>(column),
-                    _ => self.panel::<L, 2, 2>(column),
+                    (32, 1) => self.panel::<L, 14, 4, 1>(column),
+                    (32, 2) => self.panel::<L, 9, 3, 2>(column),
+                    (32, 3) => self.panel::<L, 7, 2, 3>(column),
+                    (32, _) => self.panel::<L, 6, 2, 4>(column),
+                    (16, _) => self.panel::<L, 4, 1, 2>(column),
+                    _ => self.panel::<L, 2, 1, 2>(column),
                 }
             }
             column += L::LEN * vectors.min(if L::REGISTERS == 32 { 4 } else { 2 });
         }
     }
 
-    /// The columns from `column` on, `V` vectors of them.
+    /// The columns from `column` on, `V` vectors of them; the last rows go `S` at a time.
     #[inline(always)]
-    unsafe fn panel<L: Lanes, const R: usize, const V: usize>(&self, column: usize) {
+    unsafe fn panel<L: Lanes, const R: usize, const S: usize, const V: usize>(&self, column: usize) {
         let (rows, steps) = (self.rows.source.len(), self.steps.source.len());
         let mut start = 0;
         loop {
             let end = (start + BLOCK).min(steps);
             let add = start > 0 || self.finish.add;
-            for first in (0..rows).step_by(R) {
+            let whole = if rows % R > R / 2 { rows } else { rows - rows % R };
+            for first in (0..whole).step_by(R) {
                 unsafe { self.tile::<L, R, V>(column, first, start..end, add, end == steps) };
+            }
+            for first in (whole..rows).step_by(S) {
+                unsafe { self.tile::<L, S, V>(column, first, start..end, add, end == steps) };
             }
             start = end;
             if start == steps {
@@ -262,6 +266,93 @@ impl Job<'_> {
     }
 }
 
+/// `y = x matrix`, or `y += x matrix`, for one row.
+pub(super) fn row_product(x: &[f32], matrix: Factor<'_>, y: &mut [f32], add: bool) {
+    if x.is_empty() || y.is_empty() {
+        if !add {
+            y.fill(0.0);
+        }
+        return;
+    }
+    assert!((x.len() - 1) * matrix.stride + y.len() <= matrix.values.len());
+    #[cfg(target_arch = "x86_64")]
+    {
+        use std::arch::x86_64::{__m256, __m512};
+
+        #[target_feature(enable = "avx512f")]
+        unsafe fn avx512(x: &[f32], matrix: Factor<'_>, y: &mut [f32], add: bool) {
+            unsafe { row::<__m512>(x, matrix, y, add) }
+        }
+        #[target_feature(enable = "avx2,fma")]
+        unsafe fn avx2(x: &[f32], matrix: Factor<'_>, y: &mut [f32], add: bool) {
+            unsafe { row::<__m256>(x, matrix, y, add) }
+        }
+        if std::is_x86_feature_detected!("avx512f") {
+            // SAFETY: the instructions are there, and the assertion bounds what is read.
+            return unsafe { avx512(x, matrix, y, add) };
+        }
+        if std::is_x86_feature_detected!("avx2") && std::is_x86_feature_detected!("fma") {
+            // SAFETY: the instructions are there, and the assertion bounds what is read.
+            return unsafe { avx2(x, matrix, y, add) };
+        }
+    }
+    // SAFETY: the assertion bounds what is read.
+    unsafe { row::<[f32; 8]>(x, matrix, y, add) }
+}
+
+#[inline(always)]
+unsafe fn row<L: Lanes>(x: &[f32], matrix: Factor<'_>, y: &mut [f32], add: bool) {
+    let mut column = 0;
+    while column < y.len() {
+        unsafe {
+            if column + 4 * L::LEN <= y.len() {
+                row_panel::<L, 4>(x, matrix, &mut y[column..], column, add);
+                column += 4 * L::LEN;
+            } else {
+                row_panel::<L, 1>(x, matrix, &mut y[column..], column, add);
+                column += L::LEN;
+            }
+        }
+    }
+}
+
+/// The columns from `column` on, `V` vectors of them, the last of which may be cut off.
+#[allow(clippy::needless_range_loop)]
+#[inline(always)]
+unsafe fn row_panel<L: Lanes, const V: usize>(
+    x: &[f32],
+    matrix: Factor<'_>,
+    y: &mut [f32],
+    column: usize,
+    add: bool,
+) {
+    unsafe {
+        let len = y.len().min(V * L::LEN);
+        let whole = len == V * L::LEN;
+        let mut sums = [L::zero(); V];
+        let part = |v: usize| len - v * L::LEN;
+        if add {
+            for v in 0..V {
+                let at = y.as_ptr().add(v * L::LEN);
+                sums[v] = if whole { L::load(at) } else { L::load_part(at, part(v)) };
+            }
+        }
+        for k in 0..x.len() {
+            let number = L::splat(x.as_ptr().add(k));
+            let row = matrix.values.as_ptr().add(k * matrix.stride + column);
+            for v in 0..V {
+                let at = row.add(v * L::LEN);
+                let vector = if whole { L::load(at) } else { L::load_part(at, part(v)) };
+                sums[v] = number.multiply_add(vector, sums[v]);
+            }
+        }
+        for v in 0..V {
+            let at = y.as_mut_ptr().add(v * L::LEN);
+            if whole { sums[v].store(at) } else { sums[v].store_part(at, part(v)) }
+        }
+    }
+}
+
 /// A vector of numbers in a register.
 trait Lanes: Copy {
     const LEN: usize;
@@ -341,7 +432,10 @@ impl Lanes for [f32; 8] {
 
 #[cfg(target_arch = "x86_64")]
 macro_rules! x86_lanes {
-    ($vector:ident, $len:literal, $registers:literal, $set1:ident, $load:ident, $store:ident, $fma:ident, $add:ident, $max:ident, $zero:ident) => {
+    (
+        $vector:ident, $len:literal, $registers:literal, $set1:ident, $load:ident, $store:ident, $fma:ident,
+        $add:ident, $max:ident, $zero:ident, { $($parts:tt)* }
+    ) => {
         impl Lanes for std::arch::x86_64::$vector {
             const LEN: usize = $len;
             const REGISTERS: usize = $registers;
@@ -375,6 +469,7 @@ macro_rules! x86_lanes {
                 // The second operand is the result where one is NaN.
                 unsafe { std::arch::x86_64::$max(Self::zero(), self) }
             }
+            $($parts)*
         }
     };
 }
@@ -390,8 +485,26 @@ x86_lanes!(
     _mm512_fmadd_ps,
     _mm512_add_ps,
     _mm512_max_ps,
-    _mm512_setzero_ps
+    _mm512_setzero_ps,
+    {
+        #[inline(always)]
+        unsafe fn load_part(at: *const f32, len: usize) -> Self {
+            unsafe { std::arch::x86_64::_mm512_maskz_loadu_ps(first_lanes(len), at) }
+        }
+        #[inline(always)]
+        unsafe fn store_part(self, at: *mut f32, len: usize) {
+            unsafe { std::arch::x86_64::_mm512_mask_storeu_ps(at, first_lanes(len), self) }
+        }
+    }
 );
+
+/// A mask of the first `len` of 16 lanes, all of them from 16 on.
+#[cfg(target_arch = "x86_64")]
+#[inline(always)]
+fn first_lanes(len: usize) -> u16 {
+    if len >= 16 { u16::MAX } else { (1 << len) - 1 }
+}
+
 #[cfg(target_arch = "x86_64")]
 x86_lanes!(
     __m256,
@@ -403,5 +516,6 @@ x86_lanes!(
     _mm256_fmadd_ps,
     _mm256_add_ps,
     _mm256_max_ps,
-    _mm256_setzero_ps
+    _mm256_setzero_ps,
+    {}
 );

@@ -75,6 +75,15 @@ proptest! {
     }
 }
 
+/// A single row has a kernel of its own, in panels of several vectors and a rest.
+#[test]
+fn single_rows_of_any_width() {
+    for (rows, units) in [(1, 64), (1, 130), (1, 77), (1, 16), (2, 130)] {
+        check::<Flex>(rows, 19, units, true);
+        check::<NdArray>(rows, 19, units, false);
+    }
+}
+
 #[test]
 fn a_bias_is_added_to_each_row() {
     fn check<B: Backend>(rows: usize, units: usize) {

@@ -59,7 +59,9 @@ impl OutputArguments {
     ) -> Result<Value<B>> {
         let rest = if self.fused() == self.activation { Activation::Linear } else { self.activation };
         let y = activate(z, rest);
-        context.regularize_activity(self.activity_regularizer, &y.clone().float())?;
+        if self.activity_regularizer.is_some() {
+            context.regularize_activity(self.activity_regularizer, &y.clone().float())?;
+        }
         Ok(y)
     }
 }
