@@ -210,7 +210,12 @@ impl Array {
 
     /// The position of the first element that is NaN or infinite.
     pub fn first_non_finite(&self) -> Option<usize> {
-        self.as_f32()?.iter().position(|x| !x.is_finite())
+        const RUN: usize = 4096;
+        let values = self.as_f32()?;
+        // Whole runs without an early exit, which the compiler makes vectors of.
+        let run = values.chunks(RUN).position(|run| run.iter().fold(false, |bad, x| bad | !x.is_finite()))?;
+        let within = values[run * RUN..].iter().position(|x| !x.is_finite())?;
+        Some(run * RUN + within)
     }
 
     /// The array as one of `ndarray`, copied.
@@ -316,6 +321,19 @@ mod tests {
             view.gather_f32(&[1], &mut out);
             assert_eq!(out, [4.0, 5.0]);
             assert_eq!(view.reshape([4, 1]).unwrap().rows(3..4).to_f32(), [5.0]);
+        }
+    }
+
+    #[test]
+    fn the_first_number_that_is_not_finite_is_found_anywhere() {
+        for (bad, value) in
+            [(0, f32::NAN), (4095, f32::INFINITY), (4096, f32::NEG_INFINITY), (9999, f32::NAN)]
+        {
+            let mut values = vec![1.0; 10_000];
+            assert_eq!(Array::from_vec([10_000], values.clone()).unwrap().first_non_finite(), None);
+            values[bad] = value;
+            values[9999] = f32::NAN;
+            assert_eq!(Array::from_vec([10_000], values).unwrap().first_non_finite(), Some(bad));
         }
     }
 
