@@ -75,8 +75,9 @@ fn operations<B: Backend>() -> Vec<(String, Vec<f32>)> {
     let y = B::conv(image.clone(), kernel.clone(), Some(bias), relu, &geometry);
     let dy = noise::<B>(&y.shape(), 8);
     keep("conv", y.clone());
-    let (x, k) = (image.clone(), kernel.clone());
-    for cotangent in B::conv_backward(x, k, y, dy.clone(), relu, &geometry, [true; 3]) {
+    let cotangents =
+        B::conv_backward(image.clone(), kernel.clone(), y, dy.clone(), relu, &geometry, [true; 3]);
+    for cotangent in cotangents {
         keep("conv cotangent", cotangent.expect("it was wanted"));
     }
     keep("conv dx", B::conv_input(dy.clone(), kernel, &geometry, &[2, 9, 8, 4]));
@@ -92,6 +93,11 @@ fn operations<B: Backend>() -> Vec<(String, Vec<f32>)> {
         let [y, _, variance] = B::standardize(x.clone(), axis, 1e-3);
         keep("standardize", y.clone());
         keep("standardize dx", B::standardize_backward(y, variance, noise(&[7, 13], 10), axis, 1e-3));
+    }
+    let (scale, shift) = (noise::<B>(&[13], 13), noise::<B>(&[13], 14));
+    keep("scale_and_shift", B::scale_and_shift(x.clone(), scale.clone(), shift));
+    for cotangent in B::scale_and_shift_backward(x.clone(), scale, noise(&[7, 13], 15)) {
+        keep("scale_and_shift cotangent", cotangent);
     }
     keep("dropout", B::dropout(x.clone(), 0.3, &[7, 13], Philox::new(3)));
     let ids = || Indices::<B>::from_vec(vec![3, 0, 3], &[3], &B::Device::default());
