@@ -89,12 +89,15 @@ fn operations<B: Backend>() -> Vec<(String, Vec<f32>)> {
         keep(&format!("pool {kind:?}"), y.clone());
         keep(&format!("pool {kind:?} dx"), B::pool_backward(image.clone(), y, dy, &window, kind));
     }
-    for axis in [0, 1] {
-        let [y, _, variance] = B::standardize(x.clone(), axis, 1e-3);
-        keep("standardize", y.clone());
-        keep("standardize dx", B::standardize_backward(y, variance, noise(&[7, 13], 10), axis, 1e-3));
-    }
     let (scale, shift) = (noise::<B>(&[13], 13), noise::<B>(&[13], 14));
+    for axis in [0, 1] {
+        let [y, mean, variance] = B::normalize(x.clone(), scale.clone(), shift.clone(), axis, 1e-3);
+        keep("normalize", y);
+        let dy = noise(&[7, 13], 10);
+        for cotangent in B::normalize_backward(x.clone(), [mean, variance], scale.clone(), dy, axis, 1e-3) {
+            keep("normalize cotangent", cotangent);
+        }
+    }
     keep("scale_and_shift", B::scale_and_shift(x.clone(), scale.clone(), shift));
     for cotangent in B::scale_and_shift_backward(x.clone(), scale, noise(&[7, 13], 15)) {
         keep("scale_and_shift cotangent", cotangent);

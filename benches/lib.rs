@@ -1,13 +1,20 @@
 //! The models and data that benches and races share.
 #![forbid(unsafe_code)]
 
+mod random;
+mod work;
+
 use fornax::prelude::*;
 use fornax::{Result, layers::Symbolic, train::Model};
+
+use random::RandomModel;
+pub use work::multiply_adds;
 
 /// The listings, by the names in docs/benchmarks.md.
 pub const LISTINGS: [&str; 2] = ["dense", "cnn"];
 
-/// A listing, or one of the larger models of the race (`mlp-large`, `cnn-large`, `resnet`), seed 0.
+/// A listing, one of the larger models of the race (`mlp-large`, `cnn-large`, `resnet`), or one whose shapes are drawn
+/// (`random-mlp-SEED`, `random-cnn-SEED`), seed 0.
 ///
 /// # Panics
 /// If there is no such model.
@@ -23,7 +30,7 @@ pub fn model<B: Backend>(name: &str, device: B::Device) -> Result<Model<B>> {
             .add(Conv2D::new(64, 3).activation(Relu))
             .add(Flatten::new()),
         "resnet" => Sequential::new([32, 32, 3]).add(resnet()?),
-        _ => panic!("no model {name}"),
+        _ => RandomModel::by_name(name).unwrap_or_else(|| panic!("no model {name}")).network(),
     };
     network.device(device).add(Dense::new(10).activation(Softmax)).compile(
         Adam::default(),
@@ -66,7 +73,7 @@ pub fn batch_size(name: &str) -> usize {
     match name {
         "mlp-large" | "cnn-large" => 256,
         "resnet" => 64,
-        _ => 32,
+        _ => RandomModel::by_name(name).map_or(32, |model| model.batch_size()),
     }
 }
 
@@ -75,7 +82,11 @@ pub fn samples(name: &str, count: usize) -> Result<Dataset> {
     let shape = match name {
         "dense" | "mlp-large" => vec![count, 784],
         "resnet" => vec![count, 32, 32, 3],
-        _ => vec![count, 28, 28, 1],
+        "cnn" | "cnn-large" => vec![count, 28, 28, 1],
+        _ => {
+            let model = RandomModel::by_name(name).unwrap_or_else(|| panic!("no model {name}"));
+            [vec![count], model.input()].concat()
+        }
     };
     let mut random = Philox::new(1);
     let mut pixels = vec![0.0; shape.iter().product()];

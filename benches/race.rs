@@ -1,4 +1,5 @@
-//! Our side of the race: `race BACKEND BENCH...` prints one JSON object a bench, `{"bench", "ms"}`.
+//! Our side of the race: `race BACKEND BENCH...` prints one JSON object a bench, `{"bench", "ms"}`, with `"gflops"`
+//! where the bench consists of products.
 //!
 //! `MODEL-fit` is a training step inside `fit` (batch 32; the large models have their own); `MODEL-predict` a prediction a sample at batch 32;
 //! `MODEL-predict-1` a prediction of one sample. `gemm` and `copy` are the ceilings of the machine: a product of matrices
@@ -10,7 +11,7 @@ use std::time::Instant;
 use fornax::core::{DynTensor, ops::Activation};
 use fornax::prelude::*;
 use fornax::{Error, Result};
-use fornax_benches::{batch_size, model, samples};
+use fornax_benches::{batch_size, model, multiply_adds, samples};
 
 fn main() -> Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -27,7 +28,11 @@ fn main() -> Result<()> {
             "cuda" => time::<Cuda>(bench)?,
             other => return Err(Error::argument("backend", other, "one that is compiled in")),
         };
-        println!("{}", serde_json::json!({ "bench": bench, "ms": milliseconds }));
+        let mut line = serde_json::json!({ "bench": bench, "ms": milliseconds });
+        if let Some(work) = multiply_adds(bench) {
+            line["gflops"] = (2e-6 * work as f64 / milliseconds).into();
+        }
+        println!("{line}");
     }
     Ok(())
 }

@@ -19,8 +19,11 @@ usage: cargo xtask TASK
   build                          every crate with each feature set, release binary
   test                           all crates, all CPU backends, doctests
   prop --cases N                 the property tests with N cases each
-  bench [--peers] [--json] [--rounds N] [FILTER]
-                                 our benches; with --peers a race against the Python peers
+  bench [--record] [--rounds N] [FILTER]
+                                 our benches, and our figures against the recorded ones
+  bench --peers [--json] [--rounds N] [--data DIR] [FILTER]
+                                 a race against the Python peers; dense-process reads DIR/mnist
+  bench --shapes random          models with drawn shapes: the share of the ceiling they reach
   tidy                           file headers, invariants, dependency direction
   accept --data DIR [BAR]        the bars on real data: bar, figure, wanted, pass
   gpu                            builds the CUDA check; runs it where there is a GPU

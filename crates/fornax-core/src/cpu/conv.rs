@@ -13,7 +13,6 @@
 //!
 //! One to three spatial axes; missing ones are axes of length 1 in front.
 
-use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::ops::Range;
 use std::sync::{Arc, Mutex};
@@ -23,7 +22,7 @@ use super::gemm::{add_column_sums, add_row};
 use super::host::HostTensor;
 use super::impl_for_cpu;
 use super::pool::three;
-use super::product::{Factor, Finish, Places, padded, products};
+use super::product::{Factor, Finish, Places, products};
 use super::tasks;
 use crate::DynTensor;
 use crate::ops::{Activation, ConvGeometry, ConvOps, conv};
@@ -247,42 +246,33 @@ enum Direction {
     Backward,
 }
 
-/// The columns `start..start + width` of rows of `pitch` numbers, copied if `products` could not read whole vectors.
-fn columns(values: &[f32], pitch: usize, start: usize, width: usize) -> (Cow<'_, [f32]>, usize) {
-    if padded(width) == width {
-        return (Cow::Borrowed(&values[start..]), pitch);
-    }
-    let mut copied = vec![0.0; values.len() / pitch * padded(width)];
-    for (to, from) in copied.chunks_exact_mut(padded(width)).zip(values.chunks_exact(pitch)) {
-        to[..width].copy_from_slice(&from[start..start + width]);
-    }
-    (Cow::Owned(copied), padded(width))
+/// The kernel `[elements, depth, filters]` of a group as rows `[elements, width]` of `depth` columns.
+fn transposed(plan: &Plan, kernel: &[f32], group: usize) -> Factor<'static> {
+    let (depth, width, filters) = (plan.depth(), plan.width(), plan.filters);
+    Factor::from_fn(plan.patch() / depth * width, depth, |row, channel| {
+        let (element, filter) = (row / width, row % width);
+        kernel[(element * depth + channel) * filters + group * width + filter]
+    })
 }
 
-/// For each group the kernel `[elements, depth, width]` as rows `[elements, width]` of `padded(depth)` columns.
-fn transposed(plan: &Plan, kernel: &[f32]) -> Vec<Vec<f32>> {
-    let (depth, width) = (plan.depth(), plan.width());
-    let pitch = padded(depth);
-    let group = |group: usize| {
-        let mut rows = vec![0.0; plan.patch() / depth.max(1) * width * pitch];
-        for (at, from) in kernel.chunks_exact(plan.filters).enumerate() {
-            let (element, channel) = (at / depth, at % depth);
-            for (filter, value) in from[group * width..(group + 1) * width].iter().enumerate() {
-                rows[(element * width + filter) * pitch + channel] = *value;
-            }
-        }
-        rows
+/// The biases of each group, with zeros up to whole vectors.
+fn padded_biases(bias: &[f32], width: usize) -> Vec<Vec<f32>> {
+    let padded = |bias: &[f32]| {
+        let mut bias = bias.to_vec();
+        bias.resize(width.next_multiple_of(16), 0.0);
+        bias
     };
-    (0..plan.groups).map(group).collect()
+    bias.chunks(width).map(padded).collect()
 }
 
 fn forward(plan: &Plan, x: &[f32], kernel: &[f32], bias: Option<&[f32]>, relu: bool) -> Vec<f32> {
     let (filters, depth, width) = (plan.filters, plan.depth(), plan.width());
     let classes = plan.forward_classes();
     let groups = if plan.is_depthwise() { 0 } else { plan.groups };
-    let kernels: Vec<_> = (0..groups).map(|group| columns(kernel, filters, group * width, width)).collect();
-    let biases = bias.map(|bias| (0..groups).map(|g| columns(bias, filters, g * width, width).0).collect());
-    let biases: Option<Vec<Cow<'_, [f32]>>> = biases;
+    let uses = plan.batch * plan.output.iter().product::<usize>();
+    let factor = |group| Factor::new(kernel, filters, group * width, width, uses);
+    let kernels: Vec<Factor<'_>> = (0..groups).map(factor).collect();
+    let biases = bias.map(|bias| padded_biases(bias, width));
     let mut y = tasks::unwritten(plan.batch * plan.result());
     let (images, cost) = plan.tasks();
     let parts = y.chunks_mut((images * plan.result()).max(1)).collect();
@@ -298,11 +288,11 @@ fn forward(plan: &Plan, x: &[f32], kernel: &[f32], bias: Option<&[f32]>, relu: b
                     depthwise::forward(x, kernel, y, filters, positions, class.elements.all());
                     continue;
                 }
-                for (group, (values, stride)) in kernels.iter().enumerate() {
+                for (group, kernel) in kernels.iter().enumerate() {
                     products(
                         &x[group * depth..],
-                        Factor { values, stride: *stride },
-                        (&mut y[group * width..], filters, width),
+                        kernel,
+                        (&mut y[group * width..], filters),
                         positions,
                         class.elements.all(),
                         Finish { add: false, bias: biases.as_ref().map(|biases| &*biases[group]), relu },
@@ -336,7 +326,8 @@ fn backward(
     let groups = if plan.is_depthwise() { 0 } else { plan.groups };
     let to_input = if want_x { plan.backward_classes() } else { Arc::new([]) };
     let to_kernel = if want_kernel { plan.forward_classes() } else { Arc::new([]) };
-    let kernels = if want_x && groups > 0 { transposed(plan, from.kernel) } else { vec![] };
+    let kernels: Vec<Factor<'_>> =
+        (0..if want_x { groups } else { 0 }).map(|group| transposed(plan, from.kernel, group)).collect();
     let (images, cost) = plan.tasks();
     let mut dx = tasks::unwritten(if want_x { plan.batch * plan.image() } else { 0 });
     let mut parts: Vec<Option<&mut [f32]>> = vec![];
@@ -371,12 +362,12 @@ fn backward(
             if want_kernel {
                 let x = &from.x[first * plan.image()..(first + block.len()) * plan.image()];
                 for group in 0..groups {
-                    let (values, stride) = columns(dz, filters, group * width, width);
+                    let dz = Factor::new(dz, filters, group * width, width, plan.patch());
                     for class in to_kernel.iter() {
                         products(
                             &x[group * depth..],
-                            Factor { values: &values, stride },
-                            (&mut dkernel[group * width..], filters, width),
+                            &dz,
+                            (&mut dkernel[group * width..], filters),
                             class.elements.all(),
                             class.positions.first(count(class)),
                             Finish { add: true, ..Finish::default() },
@@ -404,11 +395,11 @@ fn backward(
                             class.elements.all(),
                         );
                     }
-                    for (group, values) in kernels.iter().enumerate() {
+                    for (group, kernel) in kernels.iter().enumerate() {
                         products(
                             &dz[group * width..],
-                            Factor { values, stride: padded(depth) },
-                            (&mut dx[group * depth..], plan.channels, depth),
+                            kernel,
+                            (&mut dx[group * depth..], plan.channels),
                             positions,
                             class.elements.all(),
                             Finish::default(),

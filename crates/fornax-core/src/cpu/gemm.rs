@@ -1,6 +1,6 @@
 //! The product of two strided matrices, by the `gemm` crate.
 
-use super::product::{Factor, row_product};
+use super::row::{Rows, row_product};
 use super::tasks::WORTH_A_THREAD;
 
 /// A matrix whose element `(r, c)` lies at `r * row + c * column`.
@@ -45,7 +45,7 @@ pub(super) fn gemm(
     assert!((m - 1) * a.row + (k - 1) * a.column < a.values.len());
     assert!((k - 1) * b.row + (n - 1) * b.column < b.values.len());
     if m == 1 && a.column == 1 && b.column == 1 {
-        return row_product(&a.values[..k], Factor { values: b.values, stride: b.row }, &mut c[..n], add);
+        return row_product(&a.values[..k], Rows { values: b.values, stride: b.row }, &mut c[..n], add);
     }
     // SAFETY: the assertions bound every element that the product touches; `c` is borrowed exclusively.
     unsafe {

@@ -10,12 +10,14 @@ mod depthwise;
 mod dropout;
 mod gemm;
 mod host;
+mod lanes;
 mod loss;
 mod math;
 mod normalization;
 mod optimizer;
 mod pool;
 mod product;
+mod row;
 mod tasks;
 
 /// Implements an operation family for both CPU backends with the same body.

@@ -12,6 +12,11 @@
 //! first. Steps come in blocks of 512, which keeps a panel of the factor (128 KiB) in the second-level
 //! cache and the source near.
 
+use std::ops::Range;
+use std::sync::atomic::{Ordering, compiler_fence};
+
+use super::lanes::Lanes;
+
 /// Places of rows or steps: in the source, and the row number on the other side (output or factor).
 #[derive(Clone, Debug, Default)]
 pub(super) struct Places {
@@ -57,16 +62,80 @@ simd_fn! {
     }
 }
 
-/// The multiple of 16 columns that a factor's row has to have.
-pub(super) fn padded(width: usize) -> usize {
-    width.next_multiple_of(16)
+/// Columns of a block of the factor: those of a cache line.
+const WIDTH: usize = 16;
+
+#[repr(align(64))]
+#[expect(dead_code, reason = "read through pointers")]
+struct Line([f32; WIDTH]);
+
+/// The factor, in blocks of columns. Packed, a block lies row behind row: a vector never lies in two cache lines, and
+/// the rows of a block do not meet in the same few sets of the cache, as they would a power of two apart.
+pub(super) struct Factor<'a> {
+    storage: Storage<'a>,
+    rows: usize,
+    width: usize,
 }
 
-/// Rows of numbers that begin `stride` apart.
-#[derive(Clone, Copy)]
-pub(super) struct Factor<'a> {
-    pub(super) values: &'a [f32],
-    pub(super) stride: usize,
+enum Storage<'a> {
+    Packed(Vec<Line>),
+    /// Rows that begin so far apart, as they are.
+    Borrowed(&'a [f32], usize),
+}
+
+/// Rows of the output from which on a factor is worth packing.
+const WORTH_PACKING: usize = 48;
+
+impl<'a> Factor<'a> {
+    /// `width` columns from `start` on of rows that begin `stride` apart, to be met by `uses` rows of the output.
+    pub(super) fn new(values: &'a [f32], stride: usize, start: usize, width: usize, uses: usize) -> Self {
+        let rows = if width == 0 { 0 } else { values.len() / stride };
+        let storage = if uses < WORTH_PACKING && width.is_multiple_of(WIDTH) && rows > 0 {
+            Storage::Borrowed(&values[start..], stride)
+        } else {
+            let mut lines = Vec::with_capacity(rows * width.div_ceil(WIDTH));
+            for first in (start..start + width).step_by(WIDTH) {
+                pack_block(values, stride, first..(first + WIDTH).min(start + width), &mut lines);
+            }
+            Storage::Packed(lines)
+        };
+        Self { storage, rows, width }
+    }
+
+    /// Packs rows of `width` columns, that `element` gives for row and column.
+    pub(super) fn from_fn(rows: usize, width: usize, element: impl Fn(usize, usize) -> f32) -> Self {
+        let line = |block: usize, row: usize| {
+            Line(std::array::from_fn(|at| {
+                let column = block * WIDTH + at;
+                if column < width { element(row, column) } else { 0.0 }
+            }))
+        };
+        let lines = (0..width.div_ceil(WIDTH)).flat_map(|block| (0..rows).map(move |row| (block, row)));
+        let lines = lines.map(|(block, row)| line(block, row)).collect();
+        Self { storage: Storage::Packed(lines), rows, width }
+    }
+
+    /// Where the factor begins, and how far apart rows and blocks of columns are.
+    fn layout(&self) -> (*const f32, usize, usize) {
+        match &self.storage {
+            Storage::Packed(lines) => (lines.as_ptr().cast(), WIDTH, self.rows * WIDTH),
+            Storage::Borrowed(values, stride) => (values.as_ptr(), *stride, WIDTH),
+        }
+    }
+}
+
+/// Appends the columns of every row as lines, zeros behind them.
+fn pack_block(values: &[f32], stride: usize, columns: Range<usize>, lines: &mut Vec<Line>) {
+    let rows = values.chunks_exact(stride).map(|row| &row[columns.clone()]);
+    if columns.len() == WIDTH {
+        lines.extend(rows.map(|row| Line(row.try_into().expect("as wide as a line"))));
+    } else {
+        lines.extend(rows.map(|row| {
+            let mut line = [0.0; WIDTH];
+            line[..row.len()].copy_from_slice(row);
+            Line(line)
+        }));
+    }
 }
 
 /// What becomes of a sum.
@@ -74,28 +143,29 @@ pub(super) struct Factor<'a> {
 pub(super) struct Finish<'a> {
     /// Whether it is added to what is there.
     pub(super) add: bool,
-    /// What is added to every row, `padded(width)` long.
+    /// What is added to every row, as long as the width's next multiple of 16.
     pub(super) bias: Option<&'a [f32]>,
     /// Whether a negative result becomes 0.
     pub(super) relu: bool,
 }
 
-/// The sums of products for `width` columns, into rows of `out` that begin `stride` apart.
+/// The sums of products for each column of the factor, into rows of `out` that begin `stride` apart.
 pub(super) fn products(
     source: &[f32],
-    factor: Factor<'_>,
-    (out, stride, width): (&mut [f32], usize, usize),
+    factor: &Factor<'_>,
+    (out, stride): (&mut [f32], usize),
     rows: PlacesRef<'_>,
     steps: PlacesRef<'_>,
     finish: Finish<'_>,
 ) {
+    let width = factor.width;
     if rows.source.is_empty() || width == 0 {
         return;
     }
     assert!(steps.source.is_empty() || largest(rows.source) + largest(steps.source) < source.len());
-    assert!(steps.end(factor.stride, padded(width)) <= factor.values.len());
+    assert!(steps.source.is_empty() || (largest(steps.other) as usize) < factor.rows);
     assert!(rows.end(stride, width) <= out.len());
-    assert!(finish.bias.is_none_or(|bias| bias.len() >= padded(width)));
+    assert!(finish.bias.is_none_or(|bias| bias.len() >= width.next_multiple_of(WIDTH)));
     let job =
         Job { source: source.as_ptr(), factor, out: out.as_mut_ptr(), stride, width, rows, steps, finish };
     // SAFETY: the assertions bound every place that the job reads or writes; the instructions are there.
@@ -104,7 +174,7 @@ pub(super) fn products(
 
 struct Job<'a> {
     source: *const f32,
-    factor: Factor<'a>,
+    factor: &'a Factor<'a>,
     out: *mut f32,
     stride: usize,
     width: usize,
@@ -114,7 +184,7 @@ struct Job<'a> {
 }
 
 /// Steps of a block.
-const BLOCK: usize = 512;
+const BLOCK: usize = 256;
 
 impl Job<'_> {
     unsafe fn run_widest(&self) {
@@ -144,14 +214,14 @@ impl Job<'_> {
     unsafe fn run<L: Lanes>(&self) {
         let mut column = 0;
         while column < self.width {
-            let vectors = (padded(self.width) - column) / L::LEN;
+            let vectors = (self.width.next_multiple_of(WIDTH) - column) / L::LEN;
             unsafe {
                 match (L::REGISTERS, vectors) {
                     (32, 1) => self.panel::<L, 14, 4, 1>(column),
                     (32, 2) => self.panel::<L, 9, 3, 2>(column),
                     (32, 3) => self.panel::<L, 7, 2, 3>(column),
                     (32, _) => self.panel::<L, 6, 2, 4>(column),
-                    (16, _) => self.panel::<L, 4, 1, 2>(column),
+                    (16, _) => self.panel::<L, 6, 2, 2>(column),
                     _ => self.panel::<L, 2, 1, 2>(column),
                 }
             }
@@ -163,16 +233,15 @@ impl Job<'_> {
     #[inline(always)]
     unsafe fn panel<L: Lanes, const R: usize, const S: usize, const V: usize>(&self, column: usize) {
         let (rows, steps) = (self.rows.source.len(), self.steps.source.len());
+        let whole = if rows % R > R / 2 { rows } else { rows - rows % R };
         let mut start = 0;
         loop {
             let end = (start + BLOCK).min(steps);
-            let add = start > 0 || self.finish.add;
-            let whole = if rows % R > R / 2 { rows } else { rows - rows % R };
             for first in (0..whole).step_by(R) {
-                unsafe { self.tile::<L, R, V>(column, first, start..end, add, end == steps) };
+                unsafe { self.tile::<L, R, V>(column, first, start..end) };
             }
             for first in (whole..rows).step_by(S) {
-                unsafe { self.tile::<L, S, V>(column, first, start..end, add, end == steps) };
+                unsafe { self.tile::<L, S, V>(column, first, start..end) };
             }
             start = end;
             if start == steps {
@@ -189,11 +258,11 @@ impl Job<'_> {
         &self,
         column: usize,
         first: usize,
-        steps: std::ops::Range<usize>,
-        add: bool,
-        last: bool,
+        steps: Range<usize>,
     ) {
         unsafe {
+            let add = steps.start > 0 || self.finish.add;
+            let last = steps.end == self.steps.source.len();
             let count = (self.rows.source.len() - first).min(R);
             let columns = (self.width - column).min(V * L::LEN);
             let whole = columns == V * L::LEN;
@@ -218,15 +287,19 @@ impl Job<'_> {
                     }
                 }
             }
-            let factor = self.factor.values.as_ptr().add(column);
+            let (factor, pitch, between) = self.factor.layout();
+            let factor = factor.add(column / WIDTH * between);
             for step in steps {
                 let offset = *self.steps.source.get_unchecked(step) as usize;
-                let at = *self.steps.other.get_unchecked(step) as usize * self.factor.stride;
+                let row = factor.add(*self.steps.other.get_unchecked(step) as usize * pitch);
                 let mut vectors = [L::zero(); V];
                 for v in 0..V {
-                    vectors[v] = L::load(factor.add(at + v * L::LEN));
+                    let at = v * L::LEN;
+                    vectors[v] = L::load(row.add(at / WIDTH * between + at % WIDTH));
                 }
                 for r in 0..R {
+                    // Each number is loaded when it is needed: all of them at once would take more registers.
+                    compiler_fence(Ordering::SeqCst);
                     let number = L::splat(sources[r].add(offset));
                     for v in 0..V {
                         sums[r][v] = number.multiply_add(vectors[v], sums[r][v]);
@@ -265,257 +338,3 @@ impl Job<'_> {
         }
     }
 }
-
-/// `y = x matrix`, or `y += x matrix`, for one row.
-pub(super) fn row_product(x: &[f32], matrix: Factor<'_>, y: &mut [f32], add: bool) {
-    if x.is_empty() || y.is_empty() {
-        if !add {
-            y.fill(0.0);
-        }
-        return;
-    }
-    assert!((x.len() - 1) * matrix.stride + y.len() <= matrix.values.len());
-    #[cfg(target_arch = "x86_64")]
-    {
-        use std::arch::x86_64::{__m256, __m512};
-
-        #[target_feature(enable = "avx512f")]
-        unsafe fn avx512(x: &[f32], matrix: Factor<'_>, y: &mut [f32], add: bool) {
-            unsafe { row::<__m512>(x, matrix, y, add) }
-        }
-        #[target_feature(enable = "avx2,fma")]
-        unsafe fn avx2(x: &[f32], matrix: Factor<'_>, y: &mut [f32], add: bool) {
-            unsafe { row::<__m256>(x, matrix, y, add) }
-        }
-        if std::is_x86_feature_detected!("avx512f") {
-            // SAFETY: the instructions are there, and the assertion bounds what is read.
-            return unsafe { avx512(x, matrix, y, add) };
-        }
-        if std::is_x86_feature_detected!("avx2") && std::is_x86_feature_detected!("fma") {
-            // SAFETY: the instructions are there, and the assertion bounds what is read.
-            return unsafe { avx2(x, matrix, y, add) };
-        }
-    }
-    // SAFETY: the assertion bounds what is read.
-    unsafe { row::<[f32; 8]>(x, matrix, y, add) }
-}
-
-#[inline(always)]
-unsafe fn row<L: Lanes>(x: &[f32], matrix: Factor<'_>, y: &mut [f32], add: bool) {
-    let mut column = 0;
-    while column < y.len() {
-        unsafe {
-            if column + 4 * L::LEN <= y.len() {
-                row_panel::<L, 4>(x, matrix, &mut y[column..], column, add);
-                column += 4 * L::LEN;
-            } else {
-                row_panel::<L, 1>(x, matrix, &mut y[column..], column, add);
-                column += L::LEN;
-            }
-        }
-    }
-}
-
-/// The columns from `column` on, `V` vectors of them, the last of which may be cut off.
-#[allow(clippy::needless_range_loop)]
-#[inline(always)]
-unsafe fn row_panel<L: Lanes, const V: usize>(
-    x: &[f32],
-    matrix: Factor<'_>,
-    y: &mut [f32],
-    column: usize,
-    add: bool,
-) {
-    unsafe {
-        let len = y.len().min(V * L::LEN);
-        let whole = len == V * L::LEN;
-        let mut sums = [L::zero(); V];
-        let part = |v: usize| len - v * L::LEN;
-        if add {
-            for v in 0..V {
-                let at = y.as_ptr().add(v * L::LEN);
-                sums[v] = if whole { L::load(at) } else { L::load_part(at, part(v)) };
-            }
-        }
-        for k in 0..x.len() {
-            let number = L::splat(x.as_ptr().add(k));
-            let row = matrix.values.as_ptr().add(k * matrix.stride + column);
-            for v in 0..V {
-                let at = row.add(v * L::LEN);
-                let vector = if whole { L::load(at) } else { L::load_part(at, part(v)) };
-                sums[v] = number.multiply_add(vector, sums[v]);
-            }
-        }
-        for v in 0..V {
-            let at = y.as_mut_ptr().add(v * L::LEN);
-            if whole { sums[v].store(at) } else { sums[v].store_part(at, part(v)) }
-        }
-    }
-}
-
-/// A vector of numbers in a register.
-trait Lanes: Copy {
-    const LEN: usize;
-    /// Vector registers of the instruction set.
-    const REGISTERS: usize;
-
-    unsafe fn zero() -> Self;
-    unsafe fn splat(at: *const f32) -> Self;
-    unsafe fn load(at: *const f32) -> Self;
-    unsafe fn store(self, at: *mut f32);
-    /// `self * by + to`.
-    unsafe fn multiply_add(self, by: Self, to: Self) -> Self;
-    unsafe fn plus(self, other: Self) -> Self;
-    /// Negative numbers become 0; NaN stays.
-    unsafe fn rectified(self) -> Self;
-
-    /// The first `len` numbers at `at`, zeros behind them.
-    #[inline(always)]
-    unsafe fn load_part(at: *const f32, len: usize) -> Self {
-        let mut part = [0.0f32; 16];
-        unsafe {
-            std::ptr::copy_nonoverlapping(at, part.as_mut_ptr(), len.min(Self::LEN));
-            Self::load(part.as_ptr())
-        }
-    }
-
-    /// Stores the first `len` numbers.
-    #[inline(always)]
-    unsafe fn store_part(self, at: *mut f32, len: usize) {
-        let mut part = [0.0f32; 16];
-        unsafe {
-            self.store(part.as_mut_ptr());
-            std::ptr::copy_nonoverlapping(part.as_ptr(), at, len.min(Self::LEN));
-        }
-    }
-}
-
-impl Lanes for [f32; 8] {
-    const LEN: usize = 8;
-    const REGISTERS: usize = 8;
-
-    #[inline(always)]
-    unsafe fn zero() -> Self {
-        [0.0; 8]
-    }
-    #[inline(always)]
-    unsafe fn splat(at: *const f32) -> Self {
-        unsafe { [*at; 8] }
-    }
-    #[inline(always)]
-    unsafe fn load(at: *const f32) -> Self {
-        unsafe { at.cast::<Self>().read_unaligned() }
-    }
-    #[inline(always)]
-    unsafe fn store(self, at: *mut f32) {
-        unsafe { at.cast::<Self>().write_unaligned(self) }
-    }
-    #[inline(always)]
-    unsafe fn multiply_add(self, by: Self, mut to: Self) -> Self {
-        for lane in 0..8 {
-            to[lane] += self[lane] * by[lane];
-        }
-        to
-    }
-    #[inline(always)]
-    unsafe fn plus(mut self, other: Self) -> Self {
-        for lane in 0..8 {
-            self[lane] += other[lane];
-        }
-        self
-    }
-    #[inline(always)]
-    unsafe fn rectified(self) -> Self {
-        self.map(|x| if 0.0 > x { 0.0 } else { x })
-    }
-}
-
-#[cfg(target_arch = "x86_64")]
-macro_rules! x86_lanes {
-    (
-        $vector:ident, $len:literal, $registers:literal, $set1:ident, $load:ident, $store:ident, $fma:ident,
-        $add:ident, $max:ident, $zero:ident, { $($parts:tt)* }
-    ) => {
-        impl Lanes for std::arch::x86_64::$vector {
-            const LEN: usize = $len;
-            const REGISTERS: usize = $registers;
-
-            #[inline(always)]
-            unsafe fn zero() -> Self {
-                unsafe { std::arch::x86_64::$zero() }
-            }
-            #[inline(always)]
-            unsafe fn splat(at: *const f32) -> Self {
-                unsafe { std::arch::x86_64::$set1(*at) }
-            }
-            #[inline(always)]
-            unsafe fn load(at: *const f32) -> Self {
-                unsafe { std::arch::x86_64::$load(at) }
-            }
-            #[inline(always)]
-            unsafe fn store(self, at: *mut f32) {
-                unsafe { std::arch::x86_64::$store(at, self) }
-            }
-            #[inline(always)]
-            unsafe fn multiply_add(self, by: Self, to: Self) -> Self {
-                unsafe { std::arch::x86_64::$fma(self, by, to) }
-            }
-            #[inline(always)]
-            unsafe fn plus(self, other: Self) -> Self {
-                unsafe { std::arch::x86_64::$add(self, other) }
-            }
-            #[inline(always)]
-            unsafe fn rectified(self) -> Self {
-                // The second operand is the result where one is NaN.
-                unsafe { std::arch::x86_64::$max(Self::zero(), self) }
-            }
-            $($parts)*
-        }
-    };
-}
-
-#[cfg(target_arch = "x86_64")]
-x86_lanes!(
-    __m512,
-    16,
-    32,
-    _mm512_set1_ps,
-    _mm512_loadu_ps,
-    _mm512_storeu_ps,
-    _mm512_fmadd_ps,
-    _mm512_add_ps,
-    _mm512_max_ps,
-    _mm512_setzero_ps,
-    {
-        #[inline(always)]
-        unsafe fn load_part(at: *const f32, len: usize) -> Self {
-            unsafe { std::arch::x86_64::_mm512_maskz_loadu_ps(first_lanes(len), at) }
-        }
-        #[inline(always)]
-        unsafe fn store_part(self, at: *mut f32, len: usize) {
-            unsafe { std::arch::x86_64::_mm512_mask_storeu_ps(at, first_lanes(len), self) }
-        }
-    }
-);
-
-/// A mask of the first `len` of 16 lanes, all of them from 16 on.
-#[cfg(target_arch = "x86_64")]
-#[inline(always)]
-fn first_lanes(len: usize) -> u16 {
-    if len >= 16 { u16::MAX } else { (1 << len) - 1 }
-}
-
-#[cfg(target_arch = "x86_64")]
-x86_lanes!(
-    __m256,
-    8,
-    16,
-    _mm256_set1_ps,
-    _mm256_loadu_ps,
-    _mm256_storeu_ps,
-    _mm256_fmadd_ps,
-    _mm256_add_ps,
-    _mm256_max_ps,
-    _mm256_setzero_ps,
-    {}
-);

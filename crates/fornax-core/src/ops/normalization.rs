@@ -1,8 +1,9 @@
-//! Standardisation of a matrix `[rows, columns]` along one axis: `y = (x - mean) / sqrt(variance + epsilon)`.
+//! Normalization of a matrix `[rows, columns]` along one axis:
+//! `y = (x - mean) / sqrt(variance + epsilon) scale + shift`, scale and shift along the columns.
 //!
 //! Down the rows it is batch normalization (a statistic a column), along the columns layer and group
-//! normalization (a statistic a row). The variance is the biased one. Behind it `y = x scale + shift`, both along the
-//! last axis, is an operation of its own.
+//! normalization (a statistic a row). The variance is the biased one. `y = x scale + shift` is an operation of its own,
+//! for statistics that are known.
 
 use burn::backend::{Autodiff, autodiff::checkpoint::strategy::CheckpointStrategy};
 use burn::tensor::backend::Backend as Burn;
@@ -11,22 +12,29 @@ use super::dense::as_last_axis;
 use super::{constant, record};
 use crate::DynTensor;
 
-/// Standardisation on a backend.
+/// Normalization on a backend.
 pub trait NormalizationOps: Burn {
     /// `y`, the mean and the variance of `x [rows, columns]` along `axis` (0 or 1), which stays with length 1.
-    fn standardize(x: DynTensor<Self>, axis: usize, epsilon: f64) -> [DynTensor<Self>; 3] {
-        reference(x, axis, epsilon)
+    fn normalize(
+        x: DynTensor<Self>,
+        scale: DynTensor<Self>,
+        shift: DynTensor<Self>,
+        axis: usize,
+        epsilon: f64,
+    ) -> [DynTensor<Self>; 3] {
+        reference(x, scale, shift, axis, epsilon)
     }
 
-    /// The cotangent of `x` from that of `y`, by `y` and the variance.
-    fn standardize_backward(
-        y: DynTensor<Self>,
-        variance: DynTensor<Self>,
+    /// The cotangents of `x`, `scale` and `shift` from that of `y`, by the statistics of `x`.
+    fn normalize_backward(
+        x: DynTensor<Self>,
+        statistics: [DynTensor<Self>; 2],
+        scale: DynTensor<Self>,
         dy: DynTensor<Self>,
         axis: usize,
         epsilon: f64,
-    ) -> DynTensor<Self> {
-        reference_backward(y, variance, dy, axis, epsilon)
+    ) -> [DynTensor<Self>; 3] {
+        reference_backward(x, statistics, scale, dy, axis, epsilon)
     }
 
     /// `x [.., columns] scale [columns] + shift [columns]`.
@@ -53,43 +61,65 @@ pub trait NormalizationOps: Burn {
     }
 }
 
-pub(crate) fn reference<B: Burn>(x: DynTensor<B>, axis: usize, epsilon: f64) -> [DynTensor<B>; 3] {
+pub(crate) fn reference<B: Burn>(
+    x: DynTensor<B>,
+    scale: DynTensor<B>,
+    shift: DynTensor<B>,
+    axis: usize,
+    epsilon: f64,
+) -> [DynTensor<B>; 3] {
     let mean = x.clone().mean_axis(axis);
     let centred = x.sub(mean.clone());
     let variance = centred.clone().square().mean_axis(axis);
-    let y = centred.div(variance.clone().add_scalar(epsilon).sqrt());
-    [y, mean, variance]
+    let standard = centred.div(variance.clone().add_scalar(epsilon).sqrt());
+    [standard.mul(as_last_axis(scale, 2)).add(as_last_axis(shift, 2)), mean, variance]
 }
 
-/// `dx = (dy - mean(dy) - y mean(dy y)) / sqrt(variance + epsilon)`.
+/// With `s = (x - mean) / sqrt(variance + epsilon)` and `ds = dy scale`:
+/// `dx = (ds - mean(ds) - s mean(ds s)) / sqrt(variance + epsilon)`.
 pub(crate) fn reference_backward<B: Burn>(
-    y: DynTensor<B>,
-    variance: DynTensor<B>,
+    x: DynTensor<B>,
+    [mean, variance]: [DynTensor<B>; 2],
+    scale: DynTensor<B>,
     dy: DynTensor<B>,
     axis: usize,
     epsilon: f64,
-) -> DynTensor<B> {
-    let mean = dy.clone().mean_axis(axis);
-    let projection = dy.clone().mul(y.clone()).mean_axis(axis);
-    dy.sub(mean).sub(y.mul(projection)).div(variance.add_scalar(epsilon).sqrt())
+) -> [DynTensor<B>; 3] {
+    let columns = scale.len();
+    let deviation = variance.add_scalar(epsilon).sqrt();
+    let standard = x.sub(mean).div(deviation.clone());
+    let dscale = dy.clone().mul(standard.clone()).sum_axis(0).reshape(&[columns]);
+    let dshift = dy.clone().sum_axis(0).reshape(&[columns]);
+    let ds = dy.mul(as_last_axis(scale, 2));
+    let mean = ds.clone().mean_axis(axis);
+    let projection = ds.clone().mul(standard.clone()).mean_axis(axis);
+    let dx = ds.sub(mean).sub(standard.mul(projection)).div(deviation);
+    [dx, dscale, dshift]
 }
 
 impl<B: NormalizationOps, C: CheckpointStrategy> NormalizationOps for Autodiff<B, C> {
     /// The mean and the variance come back as constants: no gradient flows through them.
-    fn standardize(x: DynTensor<Self>, axis: usize, epsilon: f64) -> [DynTensor<Self>; 3] {
-        let mut statistics = None;
+    fn normalize(
+        x: DynTensor<Self>,
+        scale: DynTensor<Self>,
+        shift: DynTensor<Self>,
+        axis: usize,
+        epsilon: f64,
+    ) -> [DynTensor<Self>; 3] {
+        let mut kept = None;
         let y = record(
-            [x],
-            |[x]| {
-                let [y, mean, variance] = B::standardize(x, axis, epsilon);
-                statistics = Some([mean, variance.clone()]);
-                (y.clone(), (y, variance, axis, epsilon))
+            [x, scale, shift],
+            |[x, scale, shift]| {
+                let [y, mean, variance] = B::normalize(x.clone(), scale.clone(), shift, axis, epsilon);
+                let statistics = [mean, variance];
+                kept = Some(statistics.clone());
+                (y, (x, statistics, scale, axis, epsilon))
             },
-            |(y, variance, axis, epsilon), dy, _| {
-                [Some(B::standardize_backward(y, variance, dy, axis, epsilon))]
+            |(x, statistics, scale, axis, epsilon), dy, _| {
+                B::normalize_backward(x, statistics, scale, dy, axis, epsilon).map(Some)
             },
         );
-        let [mean, variance] = statistics.expect("the forward pass has run").map(constant);
+        let [mean, variance] = kept.expect("the forward pass has run").map(constant);
         [y, mean, variance]
     }
 

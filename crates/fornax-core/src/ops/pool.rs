@@ -45,6 +45,11 @@ impl Window {
         output
     }
 
+    /// Whether the window is the whole of an input of `shape`, and nothing else.
+    fn is_whole(&self, shape: &[usize]) -> bool {
+        self.size == shape[1..shape.len() - 1] && self.padding.iter().all(|&padding| padding == (0, 0))
+    }
+
     /// How many elements of the window at each output position of `axis` are not padding.
     fn counts(&self, axis: usize, input: usize) -> Vec<usize> {
         let before = self.padding[axis].0;
@@ -78,6 +83,9 @@ pub trait PoolOps: Burn {
 }
 
 pub(crate) fn reference<B: Burn>(x: DynTensor<B>, window: &Window, kind: PoolKind) -> DynTensor<B> {
+    if kind == PoolKind::Average && window.is_whole(&x.shape()) {
+        return flat(x.clone()).mean_axis(1).reshape(&window.output_shape(&x.shape()));
+    }
     let taps = Taps { window, shape: x.shape() };
     let fill = match kind {
         PoolKind::Max => f64::from(f32::MIN),
@@ -107,6 +115,11 @@ pub(crate) fn reference_backward<B: Burn>(
     window: &Window,
     kind: PoolKind,
 ) -> DynTensor<B> {
+    if kind == PoolKind::Average && window.is_whole(&x.shape()) {
+        let (shape, x) = (x.shape(), flat(x));
+        let share = dy.mul_scalar(1.0 / x.shape()[1] as f64);
+        return flat(share).expand(&x.shape()).reshape(&shape);
+    }
     let taps = Taps { window, shape: x.shape() };
     let device = x.device();
     let parts: Box<dyn Iterator<Item = (Vec<usize>, DynTensor<B>)>> = match kind {
@@ -131,6 +144,14 @@ pub(crate) fn reference_backward<B: Burn>(
         .reduce(|sum, part| sum.add(part))
         .expect("a window has at least one element");
     taps.unpad(dx)
+}
+
+/// `[n, positions, channels]`.
+fn flat<B: Burn>(x: DynTensor<B>) -> DynTensor<B> {
+    let shape = x.shape();
+    let [batch, channels] = [shape[0], shape[shape.len() - 1]];
+    let positions = shape[1..shape.len() - 1].iter().product();
+    x.reshape(&[batch, positions, channels])
 }
 
 /// The elements of a window and where they fall on the padded input.

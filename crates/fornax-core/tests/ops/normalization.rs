@@ -1,4 +1,4 @@
-//! Standardisation: mean 0 and variance 1, every backend as the oracle, gradients as finite differences.
+//! Normalization: mean 0 and variance 1, every backend as the oracle, gradients as finite differences.
 
 use fornax_core::ops::NormalizationOps;
 use fornax_core::{Backend, Flex, NdArray};
@@ -10,9 +10,13 @@ const SHAPES: [[usize; 2]; 5] = [[1, 7], [5, 1], [3, 4], [17, 19], [700, 3]];
 
 fn outputs<B: Backend>(shape: [usize; 2], axis: usize) -> Vec<Vec<f32>> {
     let (x, dy) = (tensor::<B>(&point(&shape, 1)), tensor::<B>(&point(&shape, 2)));
-    let [y, mean, variance] = B::standardize(x, axis, 1e-3);
-    let dx = B::standardize_backward(y.clone(), variance.clone(), dy, axis, 1e-3);
-    [y, mean, variance, dx].map(|tensor| tensor.to_vec()).into()
+    // Far from 0, where a variance from the mean of squares would be lost.
+    let x = x.add_scalar(50.0);
+    let (scale, shift) = (tensor::<B>(&point(&shape[1..], 3)), tensor::<B>(&point(&shape[1..], 4)));
+    let [y, mean, variance] = B::normalize(x.clone(), scale.clone(), shift, axis, 1e-3);
+    let statistics = [mean.clone(), variance.clone()];
+    let [dx, dscale, dshift] = B::normalize_backward(x, statistics, scale, dy, axis, 1e-3);
+    [y, mean, variance, dx, dscale, dshift].map(|tensor| tensor.to_vec()).into()
 }
 
 #[test]
@@ -21,7 +25,7 @@ fn backends_agree() {
         let wanted = outputs::<Oracle>(shape, axis);
         for found in [outputs::<Flex>(shape, axis), outputs::<NdArray>(shape, axis)] {
             for (found, wanted) in found.iter().zip(&wanted) {
-                assert_close(found, wanted, 1e-4, &format!("standardize {shape:?} along {axis}"));
+                assert_close(found, wanted, 1e-4, &format!("normalize {shape:?} along {axis}"));
             }
         }
     }
@@ -56,7 +60,9 @@ fn scale_and_shift_agree() {
 fn mean_0_and_variance_1() {
     for axis in [0, 1] {
         let x = tensor::<Oracle>(&point(&[6, 5], 1));
-        let [y, mean, variance] = Oracle::standardize(x.clone(), axis, 0.0);
+        let vector = |value| fornax_core::DynTensor::full(&[5], value, &x.device());
+        let (ones, zeros) = (vector(1.0), vector(0.0));
+        let [y, mean, variance] = Oracle::normalize(x.clone(), ones, zeros, axis, 0.0);
         let len = x.shape()[axis] as f64;
         let sum = |tensor: fornax_core::DynTensor<Oracle>| tensor.sum_axis(axis).to_vec();
         assert_close(&sum(y.clone()), &vec![0.0; 30 / len as usize], 1e-6, "mean");
@@ -70,8 +76,9 @@ fn mean_0_and_variance_1() {
 #[test]
 fn gradients_are_finite_differences() {
     for (shape, axis) in SHAPES[..3].iter().flat_map(|shape| [(shape, 0), (shape, 1)]) {
-        check_gradient(&[point(shape, 1)], 5e-4, |tensors| {
-            let [y, _, _] = Recorded::standardize(tensors[0].clone(), axis, 1e-1);
+        check_gradient(&[point(shape, 1), point(&shape[1..], 2), point(&shape[1..], 3)], 5e-4, |tensors| {
+            let [x, scale, shift] = [0, 1, 2].map(|at| tensors[at].clone());
+            let [y, _, _] = Recorded::normalize(x, scale, shift, axis, 1e-1);
             vec![y]
         });
     }

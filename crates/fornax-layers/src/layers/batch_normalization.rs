@@ -3,7 +3,7 @@
 use fornax_core::{Backend, DynTensor, Error, Mask, Result, Value};
 use serde::{Deserialize, Serialize};
 
-use super::{last_axes, scale_and_shift};
+use super::{gamma_and_beta, last_axes, scale_and_shift};
 use crate::{Axis, Constraint, Context, Initializer, Layer, Regularizer, Shape, WeightSpecs};
 
 /// `y = gamma (x - mean) / sqrt(variance + epsilon) + beta`, a mean and a variance an element of `axis`.
@@ -118,16 +118,24 @@ impl BatchNormalization {
         }
     }
 
-    /// `x [rows, features]` standardized, and the statistics it was done by, `[1, features]` each.
-    fn standardized<B: Backend>(&self, x: DynTensor<B>, mask: Option<DynTensor<B>>) -> [DynTensor<B>; 3] {
-        let Some(mask) = mask else { return B::standardize(x, 0, self.epsilon) };
+    /// `x [rows, features]` normalized by its own statistics, and those, `[1, features]` each.
+    fn normalized<B: Backend>(
+        &self,
+        x: DynTensor<B>,
+        mask: Option<DynTensor<B>>,
+        context: &Context<'_, B>,
+    ) -> [DynTensor<B>; 3] {
+        let Some(mask) = mask else {
+            let [gamma, beta] = gamma_and_beta(x.shape()[1], &x.device(), context);
+            return B::normalize(x, gamma, beta, 0, self.epsilon);
+        };
         let count = mask.clone().sum_axis(0).add_scalar(EPSILON);
         let over_steps = |x: DynTensor<B>| x.mul(mask.clone()).sum_axis(0).div(count.clone());
         let mean = over_steps(x.clone());
         let centred = x.sub(mean.clone());
         let variance = over_steps(centred.clone().square());
         let y = centred.div(variance.clone().add_scalar(self.epsilon).sqrt());
-        [y, mean.detach(), variance.detach()]
+        [scale_and_shift(y, context), mean.detach(), variance.detach()]
     }
 }
 
@@ -173,12 +181,12 @@ impl Layer for BatchNormalization {
         let rows = x.rows();
         let y = if context.training() && context.trainable() {
             let mask = mask.map(|mask| mask_rows(mask, &shape)).transpose()?;
-            let [y, mean, variance] = self.standardized(rows, mask);
+            let [y, mean, variance] = self.normalized(rows, mask, context);
             for (name, batch) in [("moving_mean", mean), ("moving_variance", variance)] {
                 let old = context.latest(name).mul_scalar(self.momentum);
                 context.update(name, old.add(batch.reshape(&[features]).mul_scalar(1.0 - self.momentum)));
             }
-            scale_and_shift(y, context)
+            y
         } else {
             let factor = context.weight("moving_variance").add_scalar(self.epsilon).sqrt().recip();
             let factor = if self.scale { factor.mul(context.weight("gamma")) } else { factor };

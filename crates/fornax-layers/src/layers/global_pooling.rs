@@ -3,7 +3,8 @@
 
 use std::marker::PhantomData;
 
-use fornax_core::{Backend, DynTensor, Error, Result, Value, ops::PoolKind};
+use fornax_core::ops::{PoolKind, Window};
+use fornax_core::{Backend, DynTensor, Error, Result, Value};
 use serde::{Deserialize, Serialize};
 
 use super::pooling::{AverageKind, MaxKind, Statistic};
@@ -101,7 +102,10 @@ impl<S: Statistic, const N: usize> Layer for GlobalPooling<S, N> {
         let x = x.reshape(&[batch, positions, channels]);
         let y: DynTensor<B> = match (S::KIND, mask) {
             (PoolKind::Max, _) => x.max_axis(1),
-            (PoolKind::Average, None) => x.mean_axis(1),
+            (PoolKind::Average, None) => {
+                let window = Window { size: vec![positions], stride: vec![1], padding: vec![(0, 0)] };
+                B::pool(x, &window, PoolKind::Average)
+            }
             (PoolKind::Average, Some(mask)) => {
                 let mask = mask.reshape(&[batch, positions, 1]);
                 let count = mask.clone().to_float().sum_axis(1).clamp_min(1.0);

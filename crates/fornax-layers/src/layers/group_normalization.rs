@@ -135,7 +135,9 @@ impl Layer for GroupNormalization {
         // A row a group: its positions, then its channels.
         let by_group = x.reshape(&[batch, positions, groups, width]).permute(&[0, 2, 1, 3]);
         let rows = by_group.reshape(&[batch * groups, positions * width]);
-        let [y, _, _] = B::standardize(rows, 1, self.epsilon);
+        let vector = |value| DynTensor::full(&[positions * width], value, &rows.device());
+        let (ones, zeros) = (vector(1.0), vector(0.0));
+        let [y, _, _] = B::normalize(rows, ones, zeros, 1, self.epsilon);
         let y = y.reshape(&[batch, groups, positions, width]).permute(&[0, 2, 1, 3]);
         let y: DynTensor<B> = y.reshape(&[batch * positions, channels]);
         let y = scale_and_shift(y, context);

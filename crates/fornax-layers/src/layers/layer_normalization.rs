@@ -4,7 +4,7 @@ use fornax_core::{Backend, Result, Value};
 use serde::{Deserialize, Serialize};
 
 use super::batch_normalization::check_epsilon;
-use super::{last_axes, scale_and_shift};
+use super::{gamma_and_beta, last_axes};
 use crate::{Axis, Constraint, Context, Initializer, Layer, Regularizer, Shape, WeightSpecs};
 
 /// `y = gamma (x - mean) / sqrt(variance + epsilon) + beta`, mean and (biased) variance over `axis`.
@@ -123,8 +123,8 @@ impl Layer for LayerNormalization {
         let shape = x.shape();
         let len: usize = shape[shape.len() - axes.len()..].iter().product();
         let rows = x.len() / len.max(1);
-        let [y, _, _] = B::standardize(x.reshape(&[rows, len]), 1, self.epsilon);
-        let y = scale_and_shift(y, context);
+        let [gamma, beta] = gamma_and_beta(len, &x.device(), context);
+        let [y, _, _] = B::normalize(x.reshape(&[rows, len]), gamma, beta, 1, self.epsilon);
         Ok(y.reshape(&shape).permute(&back).into())
     }
 }

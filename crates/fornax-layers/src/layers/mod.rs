@@ -127,21 +127,27 @@ pub(crate) fn activate<B: Backend>(z: DynTensor<B>, activation: Activation) -> V
 
 /// `x gamma + beta` over the last axis, for the weights of these names that the layer has.
 pub(crate) fn scale_and_shift<B: Backend>(x: DynTensor<B>, context: &Context<'_, B>) -> DynTensor<B> {
-    let vector = |name| {
-        context.optional(name).map(|weight| {
-            let len = weight.len();
-            weight.reshape(&[len])
-        })
-    };
-    match (vector("gamma"), vector("beta")) {
-        (Some(gamma), Some(beta)) => B::scale_and_shift(x, gamma, beta),
-        (Some(gamma), None) => {
-            let zeros = gamma.zeros_like();
-            B::scale_and_shift(x, gamma, zeros)
+    let columns = *x.shape().last().expect("at least one axis");
+    match (context.optional("gamma").is_some(), context.optional("beta")) {
+        (false, None) => x,
+        (false, Some(beta)) => B::add_bias(x, beta.reshape(&[columns])),
+        (true, _) => {
+            let [gamma, beta] = gamma_and_beta(columns, &x.device(), context);
+            B::scale_and_shift(x, gamma, beta)
         }
-        (None, Some(beta)) => B::add_bias(x, beta),
-        (None, None) => x,
     }
+}
+
+/// The weights `gamma` and `beta` as vectors; ones and zeros where the layer has none.
+pub(crate) fn gamma_and_beta<B: Backend>(
+    columns: usize,
+    device: &B::Device,
+    context: &Context<'_, B>,
+) -> [DynTensor<B>; 2] {
+    [("gamma", 1.0), ("beta", 0.0)].map(|(name, value)| match context.optional(name) {
+        Some(weight) => weight.reshape(&[columns]),
+        None => DynTensor::full(&[columns], value, device),
+    })
 }
 
 /// The order that puts `axes`, ascending, behind the others, and the order back.

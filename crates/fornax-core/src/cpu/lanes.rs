@@ -1,0 +1,168 @@
+//! Vectors of numbers in registers, of the instruction sets that kernels by hand are compiled for.
+
+/// A vector of numbers in a register.
+pub(super) trait Lanes: Copy {
+    const LEN: usize;
+    /// Vector registers of the instruction set.
+    const REGISTERS: usize;
+
+    unsafe fn zero() -> Self;
+    unsafe fn splat(at: *const f32) -> Self;
+    unsafe fn load(at: *const f32) -> Self;
+    unsafe fn store(self, at: *mut f32);
+    /// `self * by + to`.
+    unsafe fn multiply_add(self, by: Self, to: Self) -> Self;
+    unsafe fn plus(self, other: Self) -> Self;
+    /// Negative numbers become 0; NaN stays.
+    unsafe fn rectified(self) -> Self;
+
+    /// The first `len` numbers at `at`, zeros behind them.
+    #[inline(always)]
+    unsafe fn load_part(at: *const f32, len: usize) -> Self {
+        let mut part = [0.0f32; 16];
+        unsafe {
+            std::ptr::copy_nonoverlapping(at, part.as_mut_ptr(), len.min(Self::LEN));
+            Self::load(part.as_ptr())
+        }
+    }
+
+    /// Stores the first `len` numbers.
+    #[inline(always)]
+    unsafe fn store_part(self, at: *mut f32, len: usize) {
+        let mut part = [0.0f32; 16];
+        unsafe {
+            self.store(part.as_mut_ptr());
+            std::ptr::copy_nonoverlapping(part.as_ptr(), at, len.min(Self::LEN));
+        }
+    }
+}
+
+impl Lanes for [f32; 8] {
+    const LEN: usize = 8;
+    const REGISTERS: usize = 8;
+
+    #[inline(always)]
+    unsafe fn zero() -> Self {
+        [0.0; 8]
+    }
+    #[inline(always)]
+    unsafe fn splat(at: *const f32) -> Self {
+        unsafe { [*at; 8] }
+    }
+    #[inline(always)]
+    unsafe fn load(at: *const f32) -> Self {
+        unsafe { at.cast::<Self>().read_unaligned() }
+    }
+    #[inline(always)]
+    unsafe fn store(self, at: *mut f32) {
+        unsafe { at.cast::<Self>().write_unaligned(self) }
+    }
+    #[inline(always)]
+    unsafe fn multiply_add(self, by: Self, mut to: Self) -> Self {
+        for lane in 0..8 {
+            to[lane] += self[lane] * by[lane];
+        }
+        to
+    }
+    #[inline(always)]
+    unsafe fn plus(mut self, other: Self) -> Self {
+        for lane in 0..8 {
+            self[lane] += other[lane];
+        }
+        self
+    }
+    #[inline(always)]
+    unsafe fn rectified(self) -> Self {
+        self.map(|x| if 0.0 > x { 0.0 } else { x })
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+macro_rules! x86_lanes {
+    (
+        $vector:ident, $len:literal, $registers:literal, $set1:ident, $load:ident, $store:ident, $fma:ident,
+        $add:ident, $max:ident, $zero:ident, { $($parts:tt)* }
+    ) => {
+        impl Lanes for std::arch::x86_64::$vector {
+            const LEN: usize = $len;
+            const REGISTERS: usize = $registers;
+
+            #[inline(always)]
+            unsafe fn zero() -> Self {
+                unsafe { std::arch::x86_64::$zero() }
+            }
+            #[inline(always)]
+            unsafe fn splat(at: *const f32) -> Self {
+                unsafe { std::arch::x86_64::$set1(*at) }
+            }
+            #[inline(always)]
+            unsafe fn load(at: *const f32) -> Self {
+                unsafe { std::arch::x86_64::$load(at) }
+            }
+            #[inline(always)]
+            unsafe fn store(self, at: *mut f32) {
+                unsafe { std::arch::x86_64::$store(at, self) }
+            }
+            #[inline(always)]
+            unsafe fn multiply_add(self, by: Self, to: Self) -> Self {
+                unsafe { std::arch::x86_64::$fma(self, by, to) }
+            }
+            #[inline(always)]
+            unsafe fn plus(self, other: Self) -> Self {
+                unsafe { std::arch::x86_64::$add(self, other) }
+            }
+            #[inline(always)]
+            unsafe fn rectified(self) -> Self {
+                // The second operand is the result where one is NaN.
+                unsafe { std::arch::x86_64::$max(Self::zero(), self) }
+            }
+            $($parts)*
+        }
+    };
+}
+
+#[cfg(target_arch = "x86_64")]
+x86_lanes!(
+    __m512,
+    16,
+    32,
+    _mm512_set1_ps,
+    _mm512_loadu_ps,
+    _mm512_storeu_ps,
+    _mm512_fmadd_ps,
+    _mm512_add_ps,
+    _mm512_max_ps,
+    _mm512_setzero_ps,
+    {
+        #[inline(always)]
+        unsafe fn load_part(at: *const f32, len: usize) -> Self {
+            unsafe { std::arch::x86_64::_mm512_maskz_loadu_ps(first_lanes(len), at) }
+        }
+        #[inline(always)]
+        unsafe fn store_part(self, at: *mut f32, len: usize) {
+            unsafe { std::arch::x86_64::_mm512_mask_storeu_ps(at, first_lanes(len), self) }
+        }
+    }
+);
+
+/// A mask of the first `len` of 16 lanes, all of them from 16 on.
+#[cfg(target_arch = "x86_64")]
+#[inline(always)]
+fn first_lanes(len: usize) -> u16 {
+    if len >= 16 { u16::MAX } else { (1 << len) - 1 }
+}
+
+#[cfg(target_arch = "x86_64")]
+x86_lanes!(
+    __m256,
+    8,
+    16,
+    _mm256_set1_ps,
+    _mm256_loadu_ps,
+    _mm256_storeu_ps,
+    _mm256_fmadd_ps,
+    _mm256_add_ps,
+    _mm256_max_ps,
+    _mm256_setzero_ps,
+    {}
+);
