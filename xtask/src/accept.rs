@@ -3,7 +3,7 @@
 use std::process::Command;
 
 use crate::Outcome;
-use crate::process::{cargo, nothing_left, option, output, root};
+use crate::process::{cargo, nothing_left, option, output, target};
 
 /// A bar on the mean test accuracy over seeds 1 to 5, after 5 epochs at batch 32.
 struct Bar {
@@ -50,7 +50,7 @@ pub(crate) fn run(arguments: &[String]) -> Outcome {
 }
 
 fn accuracy(bar: &Bar, data: &str, seed: u64) -> Result<f64, String> {
-    let mut command = Command::new(root().join("target/release/fornax"));
+    let mut command = Command::new(target().join("release/fornax"));
     command.args(["demo", "--json", "--epochs", "5", "--only", bar.listing, "--device", bar.device]);
     command.args(["--data", data, "--seed", &seed.to_string()]);
     let line = output(&mut command, bar.name)?;

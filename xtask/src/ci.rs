@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use crate::process::{cargo, cargo_with, output, root};
+use crate::process::{cargo, cargo_with, output, target};
 use crate::{Outcome, build, test, tidy};
 
 pub(crate) fn run() -> Outcome {
@@ -19,7 +19,7 @@ pub(crate) fn run() -> Outcome {
 /// The demo in its quick form: both listings train, and say that their data is synthetic.
 fn demo() -> Outcome {
     cargo("build --release")?;
-    let mut command = Command::new(root().join("target/release/fornax"));
+    let mut command = Command::new(target().join("release/fornax"));
     let lines = output(command.args(["demo", "--json"]), "fornax demo --json")?;
     print!("{lines}");
     for listing in ["dense", "cnn"] {

@@ -6,16 +6,16 @@ use std::fs;
 use std::process::Command;
 
 use crate::Outcome;
-use crate::process::{cargo, check, root};
+use crate::process::{cargo, check, target};
 
 /// What the stripped binary may take.
 const LIMIT: u64 = 60 << 20;
 
 pub(crate) fn run() -> Outcome {
     cargo("build --profile gpu -p fornax-benches --features cuda --bin gpu_check")?;
-    let binary = root().join("target/gpu/gpu_check");
+    let binary = target().join("gpu/gpu_check");
     let size = fs::metadata(&binary).map_err(|error| format!("{}: {error}", binary.display()))?.len();
-    eprintln!("> {} MB, {}", size >> 20, binary.strip_prefix(root()).unwrap_or(&binary).display());
+    eprintln!("> {} MB, {}", size >> 20, binary.display());
     if size > LIMIT {
         return Err(format!("the binary has {size} bytes, wanted at most {LIMIT}"));
     }

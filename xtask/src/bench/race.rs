@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::Command;
 
 use super::{BACKENDS, PEERS};
-use crate::process::{output, root};
+use crate::process::{output, root, target};
 
 /// The ceilings of the machine, which our side measures in every round.
 pub(super) const CEILINGS: [&str; 2] = ["gemm", "copy"];
@@ -24,7 +24,7 @@ impl Contender {
             name: format!("fornax-{backend}"),
             is_peer: false,
             command: Box::new(move |threads| {
-                let mut command = Command::new(root().join("target/release/race"));
+                let mut command = Command::new(target().join("release/race"));
                 command.arg(backend).args(CEILINGS);
                 if threads > 0 {
                     command.env("RAYON_NUM_THREADS", threads.to_string());
@@ -114,9 +114,7 @@ pub(super) fn processes(python: &Path, data: &Path, rounds: usize) -> Result<Tim
         let mut contenders = vec![];
         for backend in BACKENDS {
             let mut ours = Command::new(python);
-            ours.arg(scripts.join("process.py"))
-                .arg("dense-process")
-                .arg(root().join("target/release/fornax"));
+            ours.arg(scripts.join("process.py")).arg("dense-process").arg(target().join("release/fornax"));
             ours.args(["demo", "--json", "--only", "dense", "--epochs", "5", "--device", backend, "--data"]);
             ours.arg(data);
             contenders.push((format!("fornax-{backend}"), ours));

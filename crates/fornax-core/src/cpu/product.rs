@@ -163,7 +163,7 @@ pub(super) fn products(
         return;
     }
     assert!(steps.source.is_empty() || largest(rows.source) + largest(steps.source) < source.len());
-    assert!(steps.source.is_empty() || (largest(steps.other) as usize) < factor.rows);
+    assert!(steps.source.is_empty() || largest(steps.other) < factor.rows);
     assert!(rows.end(stride, width) <= out.len());
     assert!(finish.bias.is_none_or(|bias| bias.len() >= width.next_multiple_of(WIDTH)));
     let job =
