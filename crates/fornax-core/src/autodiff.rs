@@ -41,6 +41,13 @@ impl<B: Backend> Indices<B> {
     }
 }
 
+impl<B: Backend> Indices<Autodiff<B>> {
+    /// The indices on the plain backend.
+    pub fn lower(self) -> Indices<B> {
+        Indices(self.0)
+    }
+}
+
 impl<B: Backend> Mask<B> {
     /// The mask on the autodiff backend.
     pub fn lift(self) -> Mask<Autodiff<B>> {
@@ -65,6 +72,6 @@ impl<B: Backend> Value<B> {
 impl<B: Backend> Value<Autodiff<B>> {
     /// The plain value.
     pub fn lower(self) -> Value<B> {
-        self.convert(DynTensor::lower, |indices| Indices(indices.0), Mask::lower)
+        self.convert(DynTensor::lower, Indices::lower, Mask::lower)
     }
 }

@@ -71,12 +71,6 @@ macro_rules! by_burn {
 #[cfg(feature = "cuda")]
 by_burn!(Cuda: ActivationOps, ConvOps, DenseOps, DropoutOps, EmbeddingOps, LossOps, NormalizationOps, OptimizerOps, PoolOps);
 
-#[cfg(feature = "flex")]
-by_burn!(Flex: EmbeddingOps);
-
-#[cfg(feature = "ndarray")]
-by_burn!(NdArray<f32>: EmbeddingOps);
-
 // The oracle of the tests: every family by Burn's operations in f64.
 #[cfg(feature = "ndarray")]
 by_burn!(NdArray<f64>: ActivationOps, ConvOps, DenseOps, DropoutOps, EmbeddingOps, LossOps, NormalizationOps, OptimizerOps, PoolOps);

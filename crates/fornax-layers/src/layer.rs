@@ -6,7 +6,7 @@
 
 use std::fmt::Debug;
 
-use fornax_core::{Backend, DynTensor, Error, Philox, Result, Value};
+use fornax_core::{Backend, DynTensor, Error, Indices, Philox, Result, Value};
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{Constraint, Initializer, Regularizer, Shape};
@@ -212,11 +212,24 @@ pub struct Effects<B: Backend> {
     pub losses: Vec<DynTensor<B>>,
     /// New values of weights that no gradient moves, by position in the model.
     pub updates: Vec<(usize, DynTensor<B>)>,
+    /// Look-ups whose rows are leaves of the graph, where they are wanted: row-sparse gradients come from them.
+    pub lookups: Option<Vec<Lookup<B>>>,
+}
+
+/// Rows of a table that a layer looked up in a training step.
+#[derive(Clone, Debug)]
+pub struct Lookup<B: Backend> {
+    /// The position of the table in the model.
+    pub table: usize,
+    /// Which rows.
+    pub indices: Indices<B>,
+    /// The rows `[.., width]`, a leaf.
+    pub rows: DynTensor<B>,
 }
 
 impl<B: Backend> Default for Effects<B> {
     fn default() -> Self {
-        Self { losses: vec![], updates: vec![] }
+        Self { losses: vec![], updates: vec![], lookups: None }
     }
 }
 
@@ -286,6 +299,23 @@ impl<B: Backend> Context<'_, B> {
         let at = self.names.iter().position(|known| *known == name);
         let at = at.unwrap_or_else(|| panic!("the layer stated no weight {name}"));
         self.effects.updates.push((self.base + at, value));
+    }
+
+    /// The rows of the table `name` by index; a lazy optimizer then sees the gradient of these rows alone.
+    ///
+    /// # Panics
+    /// If the layer stated no such weight.
+    pub fn lookup(&mut self, name: &str, indices: Indices<B>) -> DynTensor<B> {
+        let table = self.weight(name);
+        let at = self.names.iter().position(|known| *known == name).expect("the weight is there");
+        match &mut self.effects.lookups {
+            Some(lookups) if self.training && self.trainable => {
+                let rows = B::embedding_leaf(table, indices.clone());
+                lookups.push(Lookup { table: self.base + at, indices, rows: rows.clone() });
+                rows
+            }
+            _ => B::embedding_lookup(table, indices),
+        }
     }
 
     /// Adds a penalty `[1]` to the loss of this step.

@@ -24,7 +24,7 @@ pub use constraint::Constraint;
 pub use functional::{Apply, Functional, Inputs, Shared, Symbolic, input};
 pub use graph::Graph;
 pub use initializer::{Distribution, FanMode, Initializer};
-pub use layer::{Context, Effects, Layer, MultiLayer, WeightSpec, WeightSpecs};
+pub use layer::{Context, Effects, Layer, Lookup, MultiLayer, WeightSpec, WeightSpecs};
 pub use network::{IntoNetwork, Lifted, Network, Variable};
 pub use node::{Configured, Entry, IntoEntry, LayerExt, Node, snake_case};
 pub use registry::Registry;

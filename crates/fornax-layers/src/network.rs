@@ -321,6 +321,21 @@ impl<B: Backend> Network<B> {
         self.train_lifted(lifted, inputs.into_iter().map(Value::lift).collect(), random)
     }
 
+    /// [`Self::train`] with row-sparse gradients: look-ups are in [`Effects::lookups`], and a table's gradient is that of
+    /// its other uses alone.
+    ///
+    /// # Errors
+    /// If the inputs are not of the model's shapes.
+    pub fn train_lazily(
+        &self,
+        lifted: &Lifted<B>,
+        inputs: Vec<Value<B>>,
+        random: Philox,
+    ) -> Result<(Vec<Value<Autodiff<B>>>, Effects<Autodiff<B>>)> {
+        let effects = Effects { lookups: Some(vec![]), ..Effects::default() };
+        self.train_with(lifted, inputs.into_iter().map(Value::lift).collect(), random, effects)
+    }
+
     /// [`Self::train`] for inputs that are on the autodiff backend already.
     ///
     /// # Errors
@@ -331,7 +346,16 @@ impl<B: Backend> Network<B> {
         inputs: Vec<Value<Autodiff<B>>>,
         random: Philox,
     ) -> Result<(Vec<Value<Autodiff<B>>>, Effects<Autodiff<B>>)> {
-        let mut effects = Effects::default();
+        self.train_with(lifted, inputs, random, Effects::default())
+    }
+
+    fn train_with(
+        &self,
+        lifted: &Lifted<B>,
+        inputs: Vec<Value<Autodiff<B>>>,
+        random: Philox,
+        mut effects: Effects<Autodiff<B>>,
+    ) -> Result<(Vec<Value<Autodiff<B>>>, Effects<Autodiff<B>>)> {
         let outputs = self.graph.train(inputs, &mut root_context(lifted, true, random, &mut effects))?;
         Ok((outputs, effects))
     }

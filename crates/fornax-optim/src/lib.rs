@@ -14,12 +14,14 @@
 #![forbid(unsafe_code)]
 
 mod check;
+mod gradient;
 mod optimizer;
 mod optimizers;
 mod schedule;
 mod state;
 
 pub use fornax_core::ops::UpdateRule;
+pub use gradient::Gradient;
 pub use optimizer::{Optimizer, Options};
 pub use optimizers::{Adadelta, Adagrad, Adam, AdamW, Adamax, Lion, Nadam, RMSprop, SGD};
 pub use schedule::{

@@ -43,6 +43,8 @@ pub struct Options {
     pub ema_momentum: f64,
     /// Every how many steps the average takes the weight's place.
     pub ema_overwrite_frequency: Option<u64>,
+    /// Whether a step leaves the rows of an embedding that it does not look up as they are.
+    pub lazy: bool,
 }
 
 impl Default for Options {
@@ -55,6 +57,7 @@ impl Default for Options {
             use_ema: false,
             ema_momentum: 0.99,
             ema_overwrite_frequency: None,
+            lazy: false,
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use fornax_core::{Array, Backend, DynTensor, Error, Result, ops::Slots};
 
-use crate::{Optimizer, Options};
+use crate::{Gradient, Optimizer, Options};
 
 /// The step counter, the learning rate in force, and for each weight the slots of the rule and the average.
 ///
@@ -18,7 +18,7 @@ use crate::{Optimizer, Options};
 /// let optimizer = Optimizer::from(SGD::new(0.5).clipvalue(1.0));
 /// let mut state = OptimizerState::<Flex>::default();
 /// let weight = DynTensor::from_vec(vec![1.0, 1.0], &[2], &device);
-/// let mut gradients = vec![Some(DynTensor::from_vec(vec![0.5, 8.0], &[2], &device))];
+/// let mut gradients = vec![Some(DynTensor::from_vec(vec![0.5, 8.0], &[2], &device).into())];
 /// state.begin(&optimizer, &mut gradients);
 /// let weight = state.update(&optimizer, 0, weight, gradients[0].take().unwrap());
 /// assert_eq!(weight.to_vec(), [0.75, 0.5]);
@@ -69,13 +69,15 @@ impl<B: Backend> OptimizerState<B> {
     }
 
     /// Begins a step: advances the counter, takes the learning rate and clips the gradients.
-    pub fn begin(&mut self, optimizer: &Optimizer, gradients: &mut [Option<DynTensor<B>>]) {
+    pub fn begin(&mut self, optimizer: &Optimizer, gradients: &mut [Option<Gradient<B>>]) {
         self.rate = self.learning_rate(optimizer);
         self.step += 1;
         clip(&optimizer.options, gradients);
     }
 
     /// The weight `index` after this step by its gradient: weight decay, the rule, the average.
+    ///
+    /// By a gradient of rows only those rows change, of the weight and of its slots.
     ///
     /// # Panics
     /// If the gradient has another shape than the weight.
@@ -84,7 +86,7 @@ impl<B: Backend> OptimizerState<B> {
         optimizer: &Optimizer,
         index: usize,
         weight: DynTensor<B>,
-        gradient: DynTensor<B>,
+        gradient: Gradient<B>,
     ) -> DynTensor<B> {
         let options = &optimizer.options;
         let slots = entry(&mut self.slots, index);
@@ -93,11 +95,25 @@ impl<B: Backend> OptimizerState<B> {
             let (shape, device) = (weight.shape(), weight.device());
             *slots = initial.into_iter().map(|value| DynTensor::full(&shape, value, &device)).collect();
         }
-        let weight = match options.weight_decay {
-            Some(decay) => weight.mul_scalar(1.0 - decay * self.rate),
-            None => weight,
+        let (rate, step) = (self.rate, self.step);
+        let moved = |weight: DynTensor<B>, slots: &mut Slots<B>, gradient| {
+            let weight = match options.weight_decay {
+                Some(decay) => weight.mul_scalar(1.0 - decay * rate),
+                None => weight,
+            };
+            B::update(&optimizer.rule, weight, slots, gradient, rate, step)
         };
-        let weight = B::update(&optimizer.rule, weight, slots, gradient, self.rate, self.step);
+        let weight = match gradient {
+            Gradient::Dense(gradient) => moved(weight, slots, gradient),
+            Gradient::Rows { rows, values } => {
+                let of_rows = |table: &DynTensor<B>| B::embedding_lookup(table.clone(), rows.clone());
+                let mut slots_of_rows: Slots<B> = slots.iter().map(of_rows).collect();
+                let new = moved(of_rows(&weight), &mut slots_of_rows, values);
+                let tables = std::mem::take(slots).into_iter().zip(slots_of_rows);
+                *slots = tables.map(|(table, new)| B::replace_rows(table, rows.clone(), new)).collect();
+                B::replace_rows(weight, rows, new)
+            }
+        };
         if options.use_ema { self.averaged(options, index, weight) } else { weight }
     }
 
@@ -222,10 +238,10 @@ fn from_words(array: &Array) -> Option<u64> {
     }
 }
 
-fn clip<B: Backend>(options: &Options, gradients: &mut [Option<DynTensor<B>>]) {
-    let each = |gradients: &mut [Option<DynTensor<B>>], f: &dyn Fn(DynTensor<B>) -> DynTensor<B>| {
+fn clip<B: Backend>(options: &Options, gradients: &mut [Option<Gradient<B>>]) {
+    let each = |gradients: &mut [Option<Gradient<B>>], f: &dyn Fn(DynTensor<B>) -> DynTensor<B>| {
         for gradient in gradients {
-            *gradient = gradient.take().map(f);
+            *gradient = gradient.take().map(|gradient| gradient.map(f));
         }
     };
     if let Some(limit) = options.clipnorm {
@@ -234,7 +250,7 @@ fn clip<B: Backend>(options: &Options, gradients: &mut [Option<DynTensor<B>>]) {
             scale(gradient, norm.clamp_min(limit).recip().mul_scalar(limit))
         });
     } else if let Some(limit) = options.global_clipnorm {
-        let squares = gradients.iter().flatten().map(|gradient| gradient.clone().square().sum());
+        let squares = gradients.iter().flatten().map(|gradient| gradient.values().clone().square().sum());
         let Some(sum) = squares.reduce(|sum, square| sum.add(square)) else { return };
         let norm = sum.sqrt();
         // An infinite norm makes every gradient NaN, as in Keras, in place of a silent zero.

@@ -54,7 +54,8 @@ fn gradient<B: Backend>(which: usize, weight: &DynTensor<B>) -> DynTensor<B> {
 }
 
 fn step<B: Backend>(optimizer: &Optimizer, state: &mut OptimizerState<B>, weights: &mut [DynTensor<B>]) {
-    let mut gradients: Vec<_> = weights.iter().enumerate().map(|(i, w)| Some(gradient(i, w))).collect();
+    let mut gradients: Vec<_> =
+        weights.iter().enumerate().map(|(i, w)| Some(gradient(i, w).into())).collect();
     state.begin(optimizer, &mut gradients);
     for (index, (weight, gradient)) in weights.iter_mut().zip(gradients).enumerate() {
         *weight = state.update(optimizer, index, weight.clone(), gradient.unwrap());
@@ -114,10 +115,16 @@ fn an_infinite_gradient_is_not_hidden<B: Backend>() {
     let optimizer = Optimizer::from(SGD::new(0.1).global_clipnorm(1.0));
     let mut state = OptimizerState::<B>::default();
     let place = |values: [f32; 2]| DynTensor::<B>::from_vec(values.to_vec(), &[2], &Default::default());
-    let mut gradients = vec![Some(place([f32::INFINITY, 1.0])), None, Some(place([1.0, 1.0]))];
+    let mut gradients = vec![Some(place([f32::INFINITY, 1.0]).into()), None, Some(place([1.0, 1.0]).into())];
     state.begin(&optimizer, &mut gradients);
     assert!(gradients[1].is_none());
-    assert!(gradients.iter().flatten().all(|gradient| gradient.to_vec().iter().all(|x| x.is_nan())));
+    assert!(
+        gradients.iter().flatten().all(|gradient: &Gradient<B>| gradient
+            .values()
+            .to_vec()
+            .iter()
+            .all(|x| x.is_nan()))
+    );
 }
 
 #[cfg(feature = "flex")]

@@ -2,7 +2,8 @@
 
 use fornax_core::{Array, Autodiff, Backend, DynTensor, Error, Philox, Result, Value};
 use fornax_data::{Batch, Dataset};
-use fornax_layers::{Lifted, Network};
+use fornax_layers::{Lifted, Lookup, Network};
+use fornax_optim::Gradient;
 
 use crate::model::Compiled;
 use crate::{ClassWeight, Logs, Model};
@@ -174,7 +175,7 @@ impl Compiled {
     }
 }
 
-type Step<B> = (Outcome<B>, Vec<Option<DynTensor<B>>>, Vec<(usize, DynTensor<B>)>);
+type Step<B> = (Outcome<B>, Vec<Option<Gradient<B>>>, Vec<(usize, DynTensor<B>)>);
 
 fn forward_backward<B: Backend>(
     network: &Network<B>,
@@ -184,7 +185,10 @@ fn forward_backward<B: Backend>(
     random: Philox,
 ) -> Result<Step<B>> {
     let samples = placed.inputs[0].shape()[0];
-    let (outputs, effects) = network.train(lifted, placed.inputs, random)?;
+    let (outputs, effects) = match compiled.optimizer.options().lazy {
+        true => network.train_lazily(lifted, placed.inputs, random)?,
+        false => network.train(lifted, placed.inputs, random)?,
+    };
     let targets: Vec<Value<Autodiff<B>>> = placed.targets.iter().cloned().map(Value::lift).collect();
     let weight = placed.weight.clone().map(|weight| weight.lift(false));
     let parts = compiled.losses(&targets, &outputs, weight.as_ref())?;
@@ -199,9 +203,21 @@ fn forward_backward<B: Backend>(
     }
     let loss = total.clone().lower();
     let mut gradients = total.backward();
-    let trained = network.variables().iter().zip(lifted);
+    let mut lookups: Vec<Vec<_>> = vec![vec![]; lifted.len()];
+    for Lookup { table, indices, rows } in effects.lookups.unwrap_or_default() {
+        lookups[table].extend(gradients.remove(&rows).map(|gradient| (indices.lower(), gradient)));
+    }
+    let trained = network.variables().iter().zip(lifted).zip(lookups);
     let gradients = trained
-        .map(|(variable, weight)| variable.trainable().then(|| gradients.remove(weight)).flatten())
+        .map(|((variable, weight), lookups)| {
+            let whole = gradients.remove(weight).filter(|_| variable.trainable());
+            let rows = (!lookups.is_empty()).then(|| Gradient::of_rows(lookups));
+            match (whole, rows) {
+                // A table with a penalty, or with another use.
+                (Some(whole), Some(rows)) => Some(whole.add(rows.into_dense(weight.shape()[0])).into()),
+                (whole, rows) => rows.or(whole.map(Gradient::Dense)),
+            }
+        })
         .collect();
     let updates = effects.updates.into_iter().map(|(index, value)| (index, value.lower())).collect();
     let outcome = Outcome {

@@ -8,6 +8,7 @@ mod conv;
 mod dense;
 mod depthwise;
 mod dropout;
+mod embedding;
 mod gemm;
 mod host;
 mod lanes;

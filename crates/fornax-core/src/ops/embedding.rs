@@ -3,7 +3,7 @@
 use burn::backend::{Autodiff, autodiff::checkpoint::strategy::CheckpointStrategy};
 use burn::tensor::backend::Backend as Burn;
 
-use super::record;
+use super::{constant, inner, record};
 use crate::{DynTensor, Indices};
 
 /// Table look-ups on a backend. Every index has to lie in the table.
@@ -20,6 +20,21 @@ pub trait EmbeddingOps: Burn {
         dy: DynTensor<Self>,
     ) -> DynTensor<Self> {
         reference_backward(rows, indices, dy)
+    }
+
+    /// The rows as tensors that no graph ties to the table: with autodiff they are a leaf of their own, whose gradient
+    /// is that of the rows alone (a row-sparse gradient of the table).
+    fn embedding_leaf(table: DynTensor<Self>, indices: Indices<Self>) -> DynTensor<Self> {
+        Self::embedding_lookup(table, indices)
+    }
+
+    /// The table `[rows, width]` with other values in the rows of the distinct `indices [count]`.
+    fn replace_rows(
+        table: DynTensor<Self>,
+        indices: Indices<Self>,
+        values: DynTensor<Self>,
+    ) -> DynTensor<Self> {
+        reference_replace(table, indices, values)
     }
 }
 
@@ -41,6 +56,15 @@ pub(crate) fn reference_backward<B: Burn>(
     DynTensor(B::float_select_add(table.0, 0, indices.reshape(&[count]).0, dy.0))
 }
 
+pub(crate) fn reference_replace<B: Burn>(
+    table: DynTensor<B>,
+    indices: Indices<B>,
+    values: DynTensor<B>,
+) -> DynTensor<B> {
+    let before = table.clone().select(0, indices.clone());
+    DynTensor(B::float_select_add(table.0, 0, indices.0, values.sub(before).0))
+}
+
 impl<B: EmbeddingOps, C: CheckpointStrategy> EmbeddingOps for Autodiff<B, C> {
     fn embedding_lookup(table: DynTensor<Self>, indices: Indices<Self>) -> DynTensor<Self> {
         record(
@@ -52,5 +76,10 @@ impl<B: EmbeddingOps, C: CheckpointStrategy> EmbeddingOps for Autodiff<B, C> {
             },
             |(rows, indices), dy, _| [Some(B::embedding_lookup_backward(rows, indices, dy))],
         )
+    }
+
+    fn embedding_leaf(table: DynTensor<Self>, indices: Indices<Self>) -> DynTensor<Self> {
+        let rows: DynTensor<Self> = constant(B::embedding_lookup(inner(table), Indices(indices.0)));
+        DynTensor(rows.0.require_grad())
     }
 }

@@ -24,6 +24,16 @@ fn check<B: Backend>(rows: usize, width: usize, shape: &[usize]) {
     assert_close(&found.to_vec(), &y, 0.0, "rows");
     let found = B::embedding_lookup_backward(rows, indices(), tensor::<B>(&dy));
     assert_close(&found.to_vec(), &to_f32(&dtable), 1e-5, "cotangent of the table");
+
+    let distinct: Vec<i32> = (0..rows as i32).filter(|row| chosen.contains(row)).collect();
+    let values = point(&[distinct.len(), width], 5);
+    let mut replaced = table.1.clone();
+    for (&row, value) in distinct.iter().zip(values.1.chunks(width)) {
+        replaced[row as usize * width..][..width].copy_from_slice(value);
+    }
+    let indices = Indices::<B>::from_vec(distinct.clone(), &[distinct.len()], &B::Device::default());
+    let found = B::replace_rows(tensor::<B>(&table), indices, tensor::<B>(&values));
+    assert_close(&found.to_vec(), &replaced, 1e-6, "replaced rows");
 }
 
 #[test]
@@ -33,6 +43,18 @@ fn rows_are_those_of_plain_loops() {
         check::<Flex>(rows, width, shape);
         check::<NdArray>(rows, width, shape);
     }
+}
+
+/// A leaf's gradient is that of the rows, and the table has none.
+#[test]
+fn a_leaf_takes_the_gradient_of_its_rows() {
+    let table = tensor::<Flex>(&point(&[5, 3], 1)).lift(true);
+    let indices = Indices::from_vec(vec![4, 0, 4], &[3], &Default::default());
+    let rows = Recorded::<Flex>::embedding_leaf(table.clone(), indices);
+    let mut gradients = rows.clone().square().sum().backward();
+    let wanted: Vec<f32> = rows.to_vec().iter().map(|value| 2.0 * value).collect();
+    assert_eq!(gradients.remove(&rows).unwrap().to_vec(), wanted);
+    assert!(gradients.remove(&table).is_none());
 }
 
 #[test]

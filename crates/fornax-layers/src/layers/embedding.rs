@@ -108,7 +108,7 @@ impl Layer for Embedding {
         self.check_range(x.index_range())?;
         let indices = x.indices();
         let mask = self.mask_zero.then(|| indices.equal_scalar(0).not());
-        let y = B::embedding_lookup(context.weight("embeddings"), indices);
+        let y = context.lookup("embeddings", indices);
         Ok(Value::from(y).with_mask(mask))
     }
 

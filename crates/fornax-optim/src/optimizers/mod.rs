@@ -21,6 +21,7 @@ macro_rules! optimizer {
             use_ema: bool,
             ema_momentum: f64,
             ema_overwrite_frequency: Option<u64>,
+            lazy: bool,
         }
 
         impl Default for $name {
@@ -36,6 +37,7 @@ macro_rules! optimizer {
                     use_ema: options.use_ema,
                     ema_momentum: options.ema_momentum,
                     ema_overwrite_frequency: options.ema_overwrite_frequency,
+                    lazy: options.lazy,
                 }
             }
         }
@@ -95,6 +97,14 @@ macro_rules! optimizer {
                 self
             }
 
+            /// Leaves the rows of an embedding, and their moments, as they are in a step that does not look them up: fast
+            /// for large vocabularies. Not by default, because in Keras the moments move every row in every step.
+            /// PyTorch's `SparseAdam` is a lazy Adam.
+            pub fn lazy(mut self, lazy: bool) -> Self {
+                self.lazy = lazy;
+                self
+            }
+
             fn with_rule(self, rule: fornax_core::ops::UpdateRule) -> $crate::Optimizer {
                 $crate::Optimizer::new(rule, self.learning_rate).with_options($crate::Options {
                     weight_decay: self.weight_decay,
@@ -104,6 +114,7 @@ macro_rules! optimizer {
                     use_ema: self.use_ema,
                     ema_momentum: self.ema_momentum,
                     ema_overwrite_frequency: self.ema_overwrite_frequency,
+                    lazy: self.lazy,
                 })
             }
         }

@@ -1,0 +1,67 @@
+//! Rows of a table: copied, added up by index, replaced in place.
+//!
+//! Rows are added in the order of the indices, so sums do not depend on anything else.
+
+use super::host::{Host, HostTensor};
+use super::impl_for_cpu;
+use super::tasks::unwritten;
+use crate::ops::EmbeddingOps;
+use crate::{DynTensor, Indices};
+
+/// The row numbers; a negative one is a panic, as one behind the table is.
+fn row_numbers<B: Host>(indices: &Indices<B>) -> impl Iterator<Item = usize> {
+    indices.to_vec().into_iter().map(|row| usize::try_from(row).expect("indices are not negative"))
+}
+
+fn lookup<B: Host>(table: DynTensor<B>, indices: &Indices<B>) -> DynTensor<B> {
+    let table = table.standard();
+    let width = table.shape()[1];
+    let mut shape = indices.shape();
+    shape.push(width);
+    let mut y = unwritten(shape.iter().product());
+    for (y, row) in y.chunks_exact_mut(width.max(1)).zip(row_numbers(indices)) {
+        y.copy_from_slice(&table.floats()[row * width..][..width]);
+    }
+    DynTensor::from_floats(y, &shape)
+}
+
+fn backward<B: Host>(rows: usize, indices: &Indices<B>, dy: DynTensor<B>) -> DynTensor<B> {
+    let dy = dy.standard();
+    let width = *dy.shape().last().expect("at least one axis");
+    let mut table = vec![0.0; rows * width];
+    for (dy, row) in dy.floats().chunks_exact(width.max(1)).zip(row_numbers(indices)) {
+        add(&mut table[row * width..][..width], dy);
+    }
+    DynTensor::from_floats(table, &[rows, width])
+}
+
+simd_fn! {
+    /// `x += y`.
+    fn add(x: &mut [f32], y: &[f32]) {
+        x.iter_mut().zip(y).for_each(|(x, y)| *x += y);
+    }
+}
+
+fn replace<B: Host>(table: DynTensor<B>, indices: &Indices<B>, values: DynTensor<B>) -> DynTensor<B> {
+    let (mut table, values) = (table.standard(), values.standard());
+    let width = table.shape()[1];
+    let all = table.floats_mut();
+    for (value, row) in values.floats().chunks_exact(width.max(1)).zip(row_numbers(indices)) {
+        all[row * width..][..width].copy_from_slice(value);
+    }
+    table
+}
+
+impl_for_cpu!(EmbeddingOps {
+    fn embedding_lookup(table: DynTensor<Self>, indices: Indices<Self>) -> DynTensor<Self> {
+        lookup(table, &indices)
+    }
+
+    fn embedding_lookup_backward(rows: usize, indices: Indices<Self>, dy: DynTensor<Self>) -> DynTensor<Self> {
+        backward(rows, &indices, dy)
+    }
+
+    fn replace_rows(table: DynTensor<Self>, indices: Indices<Self>, values: DynTensor<Self>) -> DynTensor<Self> {
+        replace(table, &indices, values)
+    }
+});
