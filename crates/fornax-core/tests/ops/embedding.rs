@@ -48,9 +48,9 @@ fn rows_are_those_of_plain_loops() {
 /// A leaf's gradient is that of the rows, and the table has none.
 #[test]
 fn a_leaf_takes_the_gradient_of_its_rows() {
-    let table = tensor::<Flex>(&point(&[5, 3], 1)).lift(true);
+    let table = tensor::<Oracle>(&point(&[5, 3], 1)).lift(true);
     let indices = Indices::from_vec(vec![4, 0, 4], &[3], &Default::default());
-    let rows = Recorded::<Flex>::embedding_leaf(table.clone(), indices);
+    let rows = Recorded::embedding_leaf(table.clone(), indices);
     let mut gradients = rows.clone().square().sum().backward();
     let wanted: Vec<f32> = rows.to_vec().iter().map(|value| 2.0 * value).collect();
     assert_eq!(gradients.remove(&rows).unwrap().to_vec(), wanted);
