@@ -15,12 +15,15 @@ pub mod images;
 pub mod npy;
 pub mod preprocessing;
 pub mod synthetic;
+pub mod text;
 
 mod batches;
+mod buckets;
 mod dataset;
 mod files;
 mod table;
 
 pub use batches::{Batch, Batches, Epoch};
+pub use buckets::LengthBuckets;
 pub use dataset::Dataset;
 pub use table::{Categories, Column, Table, Values};
