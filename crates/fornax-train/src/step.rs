@@ -2,7 +2,7 @@
 
 use fornax_core::{Array, Autodiff, Backend, DynTensor, Error, Philox, Result, Value};
 use fornax_data::{Batch, Dataset};
-use fornax_layers::{Lifted, Network};
+use fornax_layers::{Lifted, Network, Variable};
 
 use crate::model::Compiled;
 use crate::{ClassWeight, Logs, Model};
@@ -200,9 +200,16 @@ fn forward_backward<B: Backend>(
     let loss = total.clone().lower();
     let mut gradients = total.backward();
     let trained = network.variables().iter().zip(lifted);
-    let gradients = trained
+    let gradients: Vec<_> = trained
         .map(|(variable, weight)| variable.trainable().then(|| gradients.remove(weight)).flatten())
         .collect();
+    if gradients.iter().all(Option::is_none) && network.variables().iter().any(Variable::trainable) {
+        return Err(Error::training(
+            "loss",
+            "no gradient for any weight",
+            "a loss that the output can be trained by (CrfLoss for a CRF layer)",
+        ));
+    }
     let updates = effects.updates.into_iter().map(|(index, value)| (index, value.lower())).collect();
     let outcome = Outcome {
         loss,
