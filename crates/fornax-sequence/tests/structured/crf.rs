@@ -1,7 +1,7 @@
 //! Conditional random fields: all tag sequences one by one, gradients, pytorch-crf's numbers, padding, a model.
 
 use fornax_core::{Array, Autodiff, Backend, DynTensor, Flex, NdArray, Philox, Value};
-use fornax_data::Dataset;
+use fornax_data::{Dataset, LengthBuckets};
 use fornax_layers::{
     Network, Sequential,
     layers::{Dense, Embedding},
@@ -239,7 +239,8 @@ fn a_sequence_without_a_step_costs_nothing() {
     assert!(gradients.iter().flatten().chain(&output).all(|&x| x == 0.0));
 }
 
-/// Sentences of words 1 to 3 padded with 0: word 3 has the tag of the word before it.
+/// Sentences of words 1 to 3 padded with 0. Words 1 and 2 begin a phrase of their type (tags 0 and 1); word 3 goes on
+/// with the phrase that it is in (tags 2 and 3), so that its tag follows from the tag before it alone.
 fn sentences(count: usize) -> Dataset {
     let mut random = Philox::new(5);
     let (mut words, mut tags) = (vec![], vec![]);
@@ -254,7 +255,7 @@ fn sentences(count: usize) -> Dataset {
             } else {
                 1 + random.below(3)
             };
-            tag = if word == 1 || word == 2 { word as i32 - 1 } else { tag };
+            tag = if word == 1 || word == 2 { word as i32 - 1 } else { tag % 2 + 2 };
             words.push(word as i32);
             tags.push(if word == 0 { -1 } else { tag });
         }
@@ -268,11 +269,11 @@ fn a_masked_model_learns_what_only_transitions_tell() {
     let set = sentences(64);
     let mut model = Sequential::<Flex>::new([6])
         .add(Embedding::new(4, 4).mask_zero(true))
-        .add(Dense::new(2))
-        .add(CRF::new(2))
+        .add(Dense::new(4))
+        .add(CRF::new(4))
         .compile(Adam::new(0.05), CrfLoss::new(), [])
         .unwrap();
-    let history = model.fit(&set, Fit::new().epochs(80).verbose(false)).unwrap();
+    let history = model.fit(&set, Fit::new().epochs(60).verbose(false)).unwrap();
     assert!(history.last("loss").unwrap() < 0.3, "loss {:?}", history.last("loss"));
     let found = crf::tags(&model.predict(&set.inputs()[0]).unwrap()).unwrap();
     let targets = set.targets()[0].to_i32();
@@ -281,6 +282,18 @@ fn a_masked_model_learns_what_only_transitions_tell() {
         .map(|row| row.iter().filter(|&&tag| tag >= 0).map(|&tag| tag as usize).collect())
         .collect();
     assert_eq!(found, wanted);
+    // The same from batches of near-equal length.
+    let lengths: Vec<usize> = wanted.iter().map(Vec::len).collect();
+    let mut ragged = Sequential::<Flex>::new(vec![None])
+        .add(Embedding::new(4, 4).mask_zero(true))
+        .add(Dense::new(4))
+        .add(CRF::new(4))
+        .compile(Adam::new(0.05), CrfLoss::new(), [])
+        .unwrap();
+    let buckets = LengthBuckets::new(lengths).targets([0]);
+    let fit = Fit::new().epochs(60).batch_size(16).verbose(false).length_buckets(buckets);
+    ragged.fit(&set, fit).unwrap();
+    assert_eq!(crf::tags(&ragged.predict(&set.inputs()[0]).unwrap()).unwrap(), wanted);
     // Longer padding, same loss.
     let longer = |array: &Array, pad: i32| {
         let rows = array.to_i32().chunks(6).flat_map(|row| [row, &[pad; 3]].concat()).collect();
@@ -288,8 +301,8 @@ fn a_masked_model_learns_what_only_transitions_tell() {
     };
     let mut wide = Sequential::<Flex>::new([9])
         .add(Embedding::new(4, 4).mask_zero(true))
-        .add(Dense::new(2))
-        .add(CRF::new(2))
+        .add(Dense::new(4))
+        .add(CRF::new(4))
         .compile(Adam::new(0.05), CrfLoss::new(), [])
         .unwrap();
     wide.network_mut().copy_matching(model.network());
