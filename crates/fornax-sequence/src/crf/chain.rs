@@ -149,7 +149,7 @@ impl LinearChain {
             let now = &mut now[..tags];
             match t {
                 0 => now.copy_from_slice(&self.start),
-                _ => self.from_each(&before[(t - 1) * tags..], now),
+                _ => self.arrivals(&before[(t - 1) * tags..], now),
             }
             now.iter_mut().zip(e).for_each(|(alpha, e)| *alpha += e);
         }
@@ -164,7 +164,7 @@ impl LinearChain {
     }
 
     /// `out_j = log sum_i e^(a_i + transitions_ij)`.
-    fn from_each(&self, a: &[f64], out: &mut [f64]) {
+    fn arrivals(&self, a: &[f64], out: &mut [f64]) {
         let largest = a.iter().copied().fold(f64::NEG_INFINITY, f64::max);
         if let Some(factors) = &self.factors {
             out.fill(0.0);
@@ -179,15 +179,15 @@ impl LinearChain {
             *out = match *out > SMALLEST_SUM {
                 true => largest + out.ln(),
                 false => {
-                    let arrivals = self.transitions[j..].iter().step_by(self.tags);
-                    log_sum_exp(a.iter().zip(arrivals).map(|(a, transition)| a + transition))
+                    let into = self.transitions[j..].iter().step_by(self.tags);
+                    log_sum_exp(a.iter().zip(into).map(|(a, transition)| a + transition))
                 }
             };
         }
     }
 
     /// `out_i = log sum_j e^(transitions_ij + b_j)`.
-    fn to_each(&self, b: &[f64], out: &mut [f64]) {
+    fn departures(&self, b: &[f64], out: &mut [f64]) {
         let largest = b.iter().copied().fold(f64::NEG_INFINITY, f64::max);
         let weights: Vec<f64> = b.iter().map(|b| (b - largest).exp()).collect();
         for (i, out) in out.iter_mut().enumerate() {
@@ -216,7 +216,7 @@ impl LinearChain {
         let steps = emissions.len() / tags;
         for t in (0..steps).rev() {
             if t + 1 < steps {
-                self.to_each(&behind, &mut beta);
+                self.departures(&behind, &mut beta);
             }
             let at = t * tags..(t + 1) * tags;
             for ((p, a), b) in marginals.iter_mut().zip(&alpha[at.clone()]).zip(&beta) {

@@ -64,7 +64,7 @@ impl<'a> Alignments<'a> {
 
     /// The class at position `s` of `l'`.
     fn class(&self, s: usize) -> usize {
-        if s % 2 == 0 { self.blank } else { self.labels[s / 2] }
+        if s.is_multiple_of(2) { self.blank } else { self.labels[s / 2] }
     }
 
     /// Whether a path may go from `s - 2` to `s`, over a blank that nothing needs.

@@ -10,10 +10,10 @@
 use std::collections::HashMap;
 use std::fmt;
 
-use fornax_core::{Error, Result};
+use fornax_core::Result;
 
 use super::ngrams::{cased, counts, is_space, words};
-use super::{SACREBLEU, expect_equal};
+use super::{SACREBLEU, check_sets};
 
 const ORDERS: usize = 4;
 
@@ -109,12 +109,7 @@ impl Bleu {
         hypotheses: &[H],
         references: &[impl AsRef<[R]>],
     ) -> Result<BleuScore> {
-        if references.is_empty() {
-            return Err(Error::argument("references", "no set", "at least one"));
-        }
-        for set in references {
-            expect_equal("hypotheses", hypotheses.len(), set.as_ref().len())?;
-        }
+        check_sets(hypotheses.len(), references)?;
         let mut statistics = Statistics::default();
         for (at, hypothesis) in hypotheses.iter().enumerate() {
             let references: Vec<&str> = references.iter().map(|set| set.as_ref()[at].as_ref()).collect();

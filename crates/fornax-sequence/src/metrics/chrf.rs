@@ -8,10 +8,10 @@
 use std::fmt;
 use std::hash::Hash;
 
-use fornax_core::{Error, Result};
+use fornax_core::Result;
 
 use super::ngrams::{cased, counts, is_space, words};
-use super::{SACREBLEU, expect_equal};
+use super::{SACREBLEU, check_sets};
 
 const CHARACTER_ORDERS: usize = 6;
 
@@ -112,12 +112,7 @@ impl Chrf {
         hypotheses: &[H],
         references: &[impl AsRef<[R]>],
     ) -> Result<ChrfScore> {
-        if references.is_empty() {
-            return Err(Error::argument("references", "no set", "at least one"));
-        }
-        for set in references {
-            expect_equal("hypotheses", hypotheses.len(), set.as_ref().len())?;
-        }
+        check_sets(hypotheses.len(), references)?;
         let mut sums = vec![Matches::default(); CHARACTER_ORDERS + self.word_order];
         for (at, hypothesis) in hypotheses.iter().enumerate() {
             let references = references.iter().map(|set| set.as_ref()[at].as_ref());

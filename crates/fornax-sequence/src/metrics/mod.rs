@@ -23,3 +23,11 @@ fn expect_equal(name: &str, found: usize, wanted: usize) -> Result<()> {
     }
     Err(Error::shape(name, found, format!("{wanted}, as there are references")))
 }
+
+/// An error unless there is a set of references, and every set has one for each hypothesis.
+fn check_sets<R>(hypotheses: usize, sets: &[impl AsRef<[R]>]) -> Result<()> {
+    if sets.is_empty() {
+        return Err(Error::argument("references", "no set", "at least one"));
+    }
+    sets.iter().try_for_each(|set| expect_equal("hypotheses", hypotheses, set.as_ref().len()))
+}

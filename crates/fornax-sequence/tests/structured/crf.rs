@@ -3,7 +3,7 @@
 use fornax_core::{Array, Autodiff, Backend, DynTensor, Flex, NdArray, Philox, Value};
 use fornax_data::{Dataset, LengthBuckets};
 use fornax_layers::{
-    Network, Sequential,
+    Network, Registry, Regularizer, Sequential,
     layers::{Dense, Embedding},
 };
 use fornax_optim::Adam;
@@ -237,6 +237,19 @@ fn a_sequence_without_a_step_costs_nothing() {
         losses_and_gradients(&scores(&[1, 2, 3], 1), &weights(3, 1), &[false; 2], &labels);
     assert_eq!(losses, [0.0]);
     assert!(gradients.iter().flatten().chain(&output).all(|&x| x == 0.0));
+}
+
+#[test]
+fn a_saved_layer_comes_back_from_a_registry() {
+    let crf = CRF::new(3).marginals(true).transitions_regularizer(Regularizer::l2(0.5));
+    let network = Sequential::<Flex>::new([4, 3]).add(crf).build().unwrap();
+    let mut registry = Registry::<Flex>::default();
+    assert!(registry.network(&network.config(), Default::default()).is_err(), "the class is not registered");
+    let mut rebuilt = registry.register::<CRF>().network(&network.config(), Default::default()).unwrap();
+    assert_eq!(rebuilt.config(), network.config());
+    assert_eq!(rebuilt.copy_matching(&network), 3);
+    let x = scores(&[2, 4, 3], 1);
+    assert_eq!(rebuilt.predict(&x).unwrap(), network.predict(&x).unwrap());
 }
 
 /// Sentences of words 1 to 3 padded with 0. Words 1 and 2 begin a phrase of their type (tags 0 and 1); word 3 goes on
