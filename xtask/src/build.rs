@@ -4,8 +4,15 @@ use crate::Outcome;
 use crate::process::cargo;
 
 /// The crates that users depend on.
-pub(crate) const CRATES: [&str; 6] =
-    ["fornax-core", "fornax-data", "fornax-layers", "fornax-optim", "fornax-train", "fornax"];
+pub(crate) const CRATES: [&str; 7] = [
+    "fornax-core",
+    "fornax-data",
+    "fornax-layers",
+    "fornax-optim",
+    "fornax-train",
+    "fornax-sequence",
+    "fornax",
+];
 
 pub(crate) fn run() -> Outcome {
     cargo("build --release")?;

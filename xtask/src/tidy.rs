@@ -7,13 +7,17 @@ use crate::Outcome;
 use crate::process::root;
 
 /// What each crate may depend on inside the workspace (`[dependencies]`, not tests).
-const DEPENDENCIES: [(&str, &[&str]); 7] = [
+const DEPENDENCIES: [(&str, &[&str]); 8] = [
     ("fornax-core", &[]),
     ("fornax-data", &["fornax-core"]),
     ("fornax-layers", &["fornax-core", "fornax-data"]),
     ("fornax-optim", &["fornax-core"]),
     ("fornax-train", &["fornax-core", "fornax-data", "fornax-layers", "fornax-optim"]),
-    ("fornax", &["fornax-core", "fornax-data", "fornax-layers", "fornax-optim", "fornax-train"]),
+    ("fornax-sequence", &["fornax-core", "fornax-data", "fornax-layers", "fornax-optim", "fornax-train"]),
+    (
+        "fornax",
+        &["fornax-core", "fornax-data", "fornax-layers", "fornax-optim", "fornax-train", "fornax-sequence"],
+    ),
     ("fornax-cli", &["fornax"]),
 ];
 

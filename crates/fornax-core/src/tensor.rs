@@ -33,6 +33,15 @@ impl<B: Burn> DynTensor<B> {
         Self(B::float_from_data(data, device))
     }
 
+    /// The tensor of `shape` over `values` in row-major order, rounded to the backend's element type.
+    ///
+    /// # Panics
+    /// If the shape holds another number of values.
+    pub fn from_f64(values: Vec<f64>, shape: &[usize], device: &B::Device) -> Self {
+        let data = TensorData::new(values, shape).convert_dtype(float_dtype::<B>());
+        Self(B::float_from_data(data, device))
+    }
+
     /// A host array on the device.
     pub fn from_array(array: &Array, device: &B::Device) -> Self {
         Self::from_vec(array.to_f32(), array.shape(), device)
@@ -84,6 +93,12 @@ impl<B: Burn> DynTensor<B> {
         data.to_vec().expect("the data was converted to f32")
     }
 
+    /// The elements in row-major order in double precision, copied to the host.
+    pub fn to_f64(&self) -> Vec<f64> {
+        let data = self.clone().tensor_unchecked::<1>().into_data().convert::<f64>();
+        data.to_vec().expect("the data was converted to f64")
+    }
+
     /// The tensor as a host array (rank 0 becomes `[1]`).
     pub fn to_array(&self) -> Array {
         let shape = if self.rank() == 0 { vec![1] } else { self.shape() };
@@ -93,8 +108,7 @@ impl<B: Burn> DynTensor<B> {
     /// The single element of a tensor of one element.
     pub fn to_scalar(&self) -> f64 {
         debug_assert_eq!(self.len(), 1);
-        let data = self.clone().tensor_unchecked::<1>().into_data().convert::<f64>();
-        data.to_vec::<f64>().expect("the data was converted to f64")[0]
+        self.to_f64()[0]
     }
 
     /// Burn's tensor of rank `D`.

@@ -2,16 +2,18 @@
 
 use crate::{Array, Backend, DynTensor, Error, Indices, Mask, Result};
 
-/// A float tensor or a tensor of indices, with an optional mask of the time steps that count and, behind a
-/// softmax or sigmoid, the logits it was computed from.
+/// A float tensor or a tensor of indices, with an optional mask of the time steps that count and what it was
+/// computed from: behind a softmax or sigmoid the logits, behind a structured output its scores.
 ///
 /// The loss trains through the logits where it can, which is exact where probabilities are rounded to 0 or 1
-/// (Keras does the same on TensorFlow).
+/// (Keras does the same on TensorFlow). A structured output (the best path of a conditional random field) has no
+/// gradient; the loss that belongs to it trains through the scores, which no other loss looks at.
 #[derive(Clone, Debug)]
 pub struct Value<B: Backend> {
     data: Data<B>,
     mask: Option<Mask<B>>,
     logits: Option<DynTensor<B>>,
+    scores: Option<DynTensor<B>>,
     /// The least and the largest index, where they were seen on the host.
     range: Option<(i32, i32)>,
 }
@@ -118,6 +120,16 @@ impl<B: Backend> Value<B> {
         Self { logits: Some(logits), ..self }
     }
 
+    /// The scores that a structured output was decoded from.
+    pub fn scores(&self) -> Option<&DynTensor<B>> {
+        self.scores.as_ref()
+    }
+
+    /// The same tensor, remembered to be decoded from `scores`.
+    pub fn with_scores(self, scores: DynTensor<B>) -> Self {
+        Self { scores: Some(scores), ..self }
+    }
+
     /// The elements as a host array; indices stay integers.
     pub fn to_array(&self) -> Array {
         match &self.data {
@@ -139,7 +151,8 @@ impl<B: Backend> Value<B> {
                 Data::Int(indices) => Data::Int(int(indices)),
             },
             mask: self.mask.map(mask),
-            logits: self.logits.map(float),
+            logits: self.logits.map(&float),
+            scores: self.scores.map(&float),
             range: self.range,
         }
     }
@@ -167,13 +180,13 @@ impl<B: Backend> Value<B> {
 
 impl<B: Backend> From<DynTensor<B>> for Value<B> {
     fn from(tensor: DynTensor<B>) -> Self {
-        Self { data: Data::Float(tensor), mask: None, logits: None, range: None }
+        Self { data: Data::Float(tensor), mask: None, logits: None, scores: None, range: None }
     }
 }
 
 impl<B: Backend> From<Indices<B>> for Value<B> {
     fn from(indices: Indices<B>) -> Self {
-        Self { data: Data::Int(indices), mask: None, logits: None, range: None }
+        Self { data: Data::Int(indices), mask: None, logits: None, scores: None, range: None }
     }
 }
 

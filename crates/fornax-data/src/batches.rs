@@ -11,7 +11,7 @@ use std::thread::JoinHandle;
 
 use fornax_core::{Array, Error, Philox, Result};
 
-use crate::Dataset;
+use crate::{Dataset, LengthBuckets};
 
 /// How many finished batches a worker keeps ahead of the consumer.
 const AHEAD: usize = 2;
@@ -70,6 +70,7 @@ pub struct Batches {
     batch_size: usize,
     seed: u64,
     shuffle: bool,
+    buckets: Option<LengthBuckets>,
     transform: Option<Arc<Transform>>,
     workers: Option<usize>,
 }
@@ -87,7 +88,15 @@ impl Batches {
             return Err(Error::data("data set", "no sample", "at least one"));
         }
         let dataset = dataset.clone();
-        Ok(Self { dataset, batch_size, seed: 0, shuffle: false, transform: None, workers: None })
+        Ok(Self {
+            dataset,
+            batch_size,
+            seed: 0,
+            shuffle: false,
+            buckets: None,
+            transform: None,
+            workers: None,
+        })
     }
 
     /// The seed of the order and of the transformation.
@@ -98,6 +107,15 @@ impl Batches {
     /// Whether every epoch has its own random order.
     pub fn shuffle(self, shuffle: bool) -> Self {
         Self { shuffle, ..self }
+    }
+
+    /// Batches hold sequences of near-equal length and are cut to the longest; see [`LengthBuckets`].
+    ///
+    /// # Errors
+    /// If there is not one length a sample, or an array has no time axis of at least such a length.
+    pub fn buckets(self, buckets: LengthBuckets) -> Result<Self> {
+        buckets.check(&self.dataset)?;
+        Ok(Self { buckets: Some(buckets), ..self })
     }
 
     /// Applies `transform`, for example an augmentation, to every batch. Its generator depends on the seed, the
@@ -156,6 +174,7 @@ impl std::fmt::Debug for Batches {
             .field("batch_size", &self.batch_size)
             .field("seed", &self.seed)
             .field("shuffle", &self.shuffle)
+            .field("buckets", &self.buckets.is_some())
             .field("transform", &self.transform.is_some())
             .field("workers", &self.workers)
             .finish()
@@ -212,8 +231,11 @@ struct Maker {
 impl Maker {
     fn new(batches: Batches, epoch: u64) -> Self {
         let rng = Philox::new(batches.seed);
-        let order =
-            batches.shuffle.then(|| rng.named("shuffle").stream(epoch).permutation(batches.dataset.len()));
+        let random = batches.shuffle.then(|| rng.named("shuffle").stream(epoch));
+        let order = match &batches.buckets {
+            Some(buckets) => Some(buckets.order(batches.batch_size, random)),
+            None => random.map(|mut random| random.permutation(batches.dataset.len())),
+        };
         Self { batches, order, augment: rng.named("augment").stream(epoch) }
     }
 
@@ -231,6 +253,10 @@ impl Maker {
             sample_weight: rows.sample_weight().cloned(),
             index,
             samples,
+        };
+        let batch = match &self.batches.buckets {
+            Some(buckets) => buckets.cut(batch)?,
+            None => batch,
         };
         match &self.batches.transform {
             Some(transform) => check(transform(batch, self.augment.stream(index as u64))?),

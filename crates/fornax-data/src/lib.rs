@@ -3,7 +3,7 @@
 //! A [`Dataset`] holds arrays of inputs and targets in memory; [`Batches`] turns it into shuffled, augmented,
 //! prefetched batches that depend on nothing but a seed. Files come in through [`idx`], [`csv`], [`npy`] and
 //! [`images`], or as a named set of [`datasets`]; [`preprocessing`] is fitted on the training part and applied to
-//! all.
+//! all. [`text`] and [`timeseries`] make arrays of what has a time axis.
 
 #![forbid(unsafe_code)]
 
@@ -15,12 +15,16 @@ pub mod images;
 pub mod npy;
 pub mod preprocessing;
 pub mod synthetic;
+pub mod text;
+pub mod timeseries;
 
 mod batches;
+mod buckets;
 mod dataset;
 mod files;
 mod table;
 
 pub use batches::{Batch, Batches, Epoch};
+pub use buckets::LengthBuckets;
 pub use dataset::Dataset;
 pub use table::{Categories, Column, Table, Values};

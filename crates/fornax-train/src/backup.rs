@@ -7,7 +7,6 @@
 use std::path::PathBuf;
 
 use fornax_core::{Array, Backend, Error, Result};
-use fornax_data::Dataset;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
@@ -47,11 +46,14 @@ pub(crate) struct Position {
 
 /// What has to be equal for a training to go on: the order of samples depends on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct Order {
-    samples: usize,
-    batch_size: usize,
-    shuffle: bool,
-    seed: u64,
+pub(crate) struct Order {
+    pub(crate) samples: usize,
+    pub(crate) batch_size: usize,
+    pub(crate) shuffle: bool,
+    pub(crate) seed: u64,
+    /// Of length buckets.
+    #[serde(default)]
+    pub(crate) pool: Option<usize>,
 }
 
 pub(crate) struct Backup {
@@ -77,14 +79,8 @@ pub(crate) struct Restored<B: Backend> {
 }
 
 impl Backup {
-    pub(crate) fn new(
-        options: BackupAndRestore,
-        train: &Dataset,
-        batch_size: usize,
-        shuffle: bool,
-        seed: u64,
-    ) -> Self {
-        Self { options, order: Order { samples: train.len(), batch_size, shuffle, seed } }
+    pub(crate) fn new(options: BackupAndRestore, order: Order) -> Self {
+        Self { options, order }
     }
 
     /// Whether a save is due before batch `next`.

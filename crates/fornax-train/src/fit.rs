@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use fornax_core::{Backend, Error, Philox, Result};
-use fornax_data::{Batch, Batches, Dataset};
+use fornax_data::{Batch, Batches, Dataset, LengthBuckets};
 
-use crate::backup::{Backup, Position};
+use crate::backup::{Backup, Order, Position};
 use crate::callbacks::Callback;
 use crate::history::{EpochRecord, peak_memory};
 use crate::progress::Progress;
@@ -30,6 +30,7 @@ pub struct Fit<B: Backend> {
     validation_data: Option<Dataset>,
     validation_freq: usize,
     class_weight: Option<ClassWeight>,
+    length_buckets: Option<LengthBuckets>,
     augment: Option<Arc<Augment>>,
     callbacks: Vec<Box<dyn Callback<B>>>,
     backup: Option<BackupAndRestore>,
@@ -57,6 +58,7 @@ impl<B: Backend> Fit<B> {
             validation_data: None,
             validation_freq: 1,
             class_weight: None,
+            length_buckets: None,
             augment: None,
             callbacks: vec![],
             backup: None,
@@ -125,6 +127,13 @@ impl<B: Backend> Fit<B> {
         self
     }
 
+    /// Trains on batches of sequences of near-equal length, each cut to its longest; the model's time axis has to be
+    /// `None`. There is one length a sample of the set that `fit` gets.
+    pub fn length_buckets(mut self, buckets: LengthBuckets) -> Self {
+        self.length_buckets = Some(buckets);
+        self
+    }
+
     /// Changes every training batch, for example by random flips; the generator depends on seed, epoch and batch.
     pub fn augment(
         mut self,
@@ -169,8 +178,13 @@ impl<B: Backend> Fit<B> {
         }
     }
 
-    fn batches(&self, dataset: &Dataset, seed: u64) -> Result<Batches> {
-        let batches = Batches::new(dataset, self.batch_size)?.seed(seed).shuffle(self.shuffle);
+    /// The batches of `train`, the first samples of a set of `given`.
+    fn batches(&self, train: &Dataset, given: usize, seed: u64) -> Result<Batches> {
+        let mut batches = Batches::new(train, self.batch_size)?.seed(seed).shuffle(self.shuffle);
+        if let Some(buckets) = &self.length_buckets {
+            let cut = if buckets.len() == given { train.len() } else { buckets.len() };
+            batches = batches.buckets(buckets.take(cut))?;
+        }
         Ok(match self.augment.clone() {
             Some(augment) => batches.transform(move |batch, random| augment(batch, random)),
             None => batches,
@@ -203,16 +217,23 @@ impl<B: Backend> Model<B> {
             interrupt::reset();
         }
         let seed = fit.seed.unwrap_or(self.network.seed());
-        let batches = fit.batches(&train, seed)?;
+        let batches = fit.batches(&train, dataset.len(), seed)?;
         let steps = batches.batch_count().min(fit.steps_per_epoch.unwrap_or(usize::MAX));
         if steps == 0 {
             return Err(Error::argument("steps_per_epoch", 0, "at least 1"));
         }
+        let order = Order {
+            samples: train.len(),
+            batch_size: fit.batch_size,
+            shuffle: fit.shuffle,
+            seed,
+            pool: fit.length_buckets.as_ref().map(LengthBuckets::pool_size),
+        };
         let mut session = Session {
             model: self,
             history: History::default(),
             callbacks: fit.callbacks,
-            backup: fit.backup.map(|backup| Backup::new(backup, &train, fit.batch_size, fit.shuffle, seed)),
+            backup: fit.backup.map(|backup| Backup::new(backup, order)),
             progress: Progress::new(fit.verbose, fit.epochs),
             class_weight: fit.class_weight,
             interruptible: fit.handle_interrupt,

@@ -2,7 +2,7 @@
 
 use fornax_core::{Array, Autodiff, Backend, DynTensor, Error, Philox, Result, Value};
 use fornax_data::{Batch, Dataset};
-use fornax_layers::{Lifted, Lookup, Network};
+use fornax_layers::{Lifted, Lookup, Network, Variable};
 use fornax_optim::Gradient;
 
 use crate::model::Compiled;
@@ -208,7 +208,7 @@ fn forward_backward<B: Backend>(
         lookups[table].extend(gradients.remove(&rows).map(|gradient| (indices.lower(), gradient)));
     }
     let trained = network.variables().iter().zip(lifted).zip(lookups);
-    let gradients = trained
+    let gradients: Vec<_> = trained
         .map(|((variable, weight), lookups)| {
             let whole = gradients.remove(weight).filter(|_| variable.trainable());
             let rows = (!lookups.is_empty()).then(|| Gradient::of_rows(lookups));
@@ -219,6 +219,13 @@ fn forward_backward<B: Backend>(
             }
         })
         .collect();
+    if gradients.iter().all(Option::is_none) && network.variables().iter().any(Variable::trainable) {
+        return Err(Error::training(
+            "loss",
+            "no gradient for any weight",
+            "a loss that the output can be trained by (CrfLoss for a CRF layer)",
+        ));
+    }
     let updates = effects.updates.into_iter().map(|(index, value)| (index, value.lower())).collect();
     let outcome = Outcome {
         loss,

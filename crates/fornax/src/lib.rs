@@ -21,7 +21,8 @@
 //! ```
 //!
 //! `Cpu` becomes `Cuda` and nothing else changes. The crates behind this one can be used alone: `fornax-core`
-//! (backends and their operations), `fornax-data`, `fornax-layers`, `fornax-optim`, `fornax-train`.
+//! (backends and their operations), `fornax-data`, `fornax-layers`, `fornax-optim`, `fornax-train`,
+//! `fornax-sequence`.
 #![forbid(unsafe_code)]
 
 pub use fornax_core as core;
@@ -29,6 +30,7 @@ pub use fornax_core::{Array, Backend, Error, ErrorKind, Result, burn, device};
 pub use fornax_data as data;
 pub use fornax_layers as layers;
 pub use fornax_optim as optim;
+pub use fornax_sequence as sequence;
 pub use fornax_train as train;
 
 /// What a program that trains a model needs, under Keras's names.

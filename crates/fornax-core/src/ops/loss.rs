@@ -1,6 +1,11 @@
-//! Cross entropy from logits, a loss a row: `l_r = -sum_c t_rc log softmax(z_r)_c`.
+//! Losses, one a row: cross entropy from logits, and what is computed on the host.
 //!
-//! One node with the cotangent `dz = (softmax(z) sum(t) - t) dl`, instead of five and their intermediates.
+//! Cross entropy `l_r = -sum_c t_rc log softmax(z_r)_c` is one node with the cotangent
+//! `dz = (softmax(z) sum(t) - t) dl`, instead of five and their intermediates.
+//!
+//! [`LossOps::row_losses`] is the node for losses that are dynamic programs (CTC, conditional random fields): their
+//! gradient comes out of the same pass as their value, and composed of tensor operations a time step would cost dozens
+//! of nodes. The caller computes both from plain numbers; the node scales the kept gradient by the cotangent.
 
 use burn::backend::{Autodiff, autodiff::checkpoint::strategy::CheckpointStrategy};
 use burn::tensor::backend::Backend as Burn;
@@ -35,6 +40,19 @@ pub trait LossOps: Burn {
         targets: DynTensor<Self>,
     ) -> (DynTensor<Self>, DynTensor<Self>) {
         reference(logits, targets)
+    }
+
+    /// The losses `[rows]` that `compute` finds for `x [rows, ..]` on the host, in double precision.
+    ///
+    /// `compute` gets the elements of `x` and whether a gradient is wanted, and returns the loss of each row and, if
+    /// wanted, its gradient by the elements of that row (together as many numbers as `x` holds). A row's loss may
+    /// depend on its own elements only.
+    fn row_losses(
+        x: DynTensor<Self>,
+        compute: impl FnOnce(&[f64], bool) -> (Vec<f64>, Vec<f64>),
+    ) -> DynTensor<Self> {
+        let (losses, _) = compute(&x.to_f64(), false);
+        DynTensor::from_f64(losses, &[x.shape()[0]], &x.device())
     }
 }
 
@@ -96,5 +114,24 @@ impl<B: LossOps, C: CheckpointStrategy> LossOps for Autodiff<B, C> {
             |(kept, targets), dlosses, _| [Some(reference_backward(kept, targets, dlosses))],
         );
         (losses, super::constant(probabilities.expect("the forward pass has run")))
+    }
+
+    fn row_losses(
+        x: DynTensor<Self>,
+        compute: impl FnOnce(&[f64], bool) -> (Vec<f64>, Vec<f64>),
+    ) -> DynTensor<Self> {
+        record(
+            [x],
+            |[x]| {
+                let (losses, gradient) = compute(&x.to_f64(), true);
+                let losses = DynTensor::from_f64(losses, &[x.shape()[0]], &x.device());
+                (losses, DynTensor::<B>::from_f64(gradient, &x.shape(), &x.device()))
+            },
+            |gradient, dlosses, _| {
+                let mut column = vec![1; gradient.rank()];
+                column[0] = dlosses.len();
+                [Some(gradient.mul(dlosses.reshape(&column)))]
+            },
+        )
     }
 }

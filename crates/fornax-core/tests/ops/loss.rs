@@ -93,3 +93,29 @@ fn gradients_are_finite_differences() {
         });
     }
 }
+
+/// `sum_i x_i^3` of each row, and its gradient.
+fn cubes(x: &[f64], rows: usize, gradient: bool) -> (Vec<f64>, Vec<f64>) {
+    let losses = x.chunks(x.len() / rows).map(|row| row.iter().map(|x| x.powi(3)).sum()).collect();
+    (losses, if gradient { x.iter().map(|x| 3.0 * x * x).collect() } else { vec![] })
+}
+
+#[test]
+fn losses_of_the_host_are_one_node() {
+    fn value<B: Backend>() -> Vec<f32> {
+        let x = DynTensor::<B>::from_vec(vec![1.0, 2.0, 3.0, -1.0], &[2, 1, 2], &B::Device::default());
+        B::row_losses(x, |x, gradient| {
+            assert!(!gradient, "a backend without a graph wants no gradient");
+            cubes(x, 2, gradient)
+        })
+        .to_vec()
+    }
+    assert_eq!(value::<Oracle>(), [9.0, 26.0]);
+    assert_eq!(value::<Flex>(), [9.0, 26.0]);
+    assert_eq!(value::<NdArray>(), [9.0, 26.0]);
+    for shape in [[1, 3, 2], [4, 2, 1]] {
+        check_gradient(&[point(&shape, 1)], 2e-4, |tensors| {
+            vec![Recorded::row_losses(tensors[0].clone(), |x, wanted| cubes(x, shape[0], wanted))]
+        });
+    }
+}

@@ -189,6 +189,14 @@ impl<T: Token> Lookup<T> {
         }
     }
 
+    /// The index of a token of the vocabulary or of the mask token; none of an unknown one.
+    pub fn position(&self, token: &T::Borrowed) -> Option<usize>
+    where
+        T: Borrow<T::Borrowed>,
+    {
+        self.places.get(token).copied()
+    }
+
     /// The token at an index; none for unknown tokens.
     pub fn token(&self, index: usize) -> Option<&T> {
         match (index, &self.saved.mask_token) {

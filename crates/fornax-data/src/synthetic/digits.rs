@@ -35,6 +35,46 @@ pub fn digits(count: usize, seed: u64) -> Dataset {
     Dataset::new(images, labels).expect("one label an image")
 }
 
+/// How far the digits of a line are from each other, in pixels.
+const PITCH: usize = 20;
+
+/// `count` **synthetic** images of one to `longest` digits in a line: inputs `[count, 28, width, 1]` in `[0, 1]`, kept
+/// as bytes, `width` 28 and 20 a digit more than one; targets `[count, longest]`, one more than each digit, from left to
+/// right, padded with 0 (the blank of a CTC loss). Where a digit stands is not told, nor how many there are.
+///
+/// ```
+/// let data = fornax_data::synthetic::digit_lines(20, 4, 1);
+/// assert_eq!(data.inputs()[0].shape(), [20, 28, 88, 1]);
+/// assert_eq!(data.targets()[0].shape(), [20, 4]);
+/// ```
+pub fn digit_lines(count: usize, longest: usize, seed: u64) -> Dataset {
+    let rng = Philox::new(seed).named("digit lines");
+    let strokes: Vec<Vec<Vec<Point>>> = (0..10).map(strokes).collect();
+    let longest = longest.max(1);
+    let width = SIDE + (longest - 1) * PITCH;
+    let (mut bytes, mut labels) = (vec![0; count * SIDE * width], vec![0; count * longest]);
+    let lines = bytes.chunks_mut(SIDE * width).zip(labels.chunks_mut(longest));
+    for (index, (line, labels)) in lines.enumerate() {
+        let mut rng = rng.stream(index as u64);
+        let length = 1 + rng.below(longest);
+        let first = rng.below((longest - length) * PITCH + 1);
+        for (place, label) in labels[..length].iter_mut().enumerate() {
+            let digit = rng.below(10);
+            *label = digit as i32 + 1;
+            let mut image = Vec::with_capacity(SIDE * SIDE);
+            draw(&strokes[digit], rng.named("hand").stream(place as u64), &mut image);
+            for (row, pixels) in image.chunks(SIDE).enumerate() {
+                let start = row * width + first + place * PITCH;
+                let under = line[start..start + SIDE].iter_mut();
+                under.zip(pixels).for_each(|(under, &pixel)| *under = pixel.max(*under));
+            }
+        }
+    }
+    let images = Array::from_bytes([count, SIDE, width, 1], bytes, 1.0 / 255.0).expect("one image a line");
+    let labels = Array::from_i32([count, longest], labels).expect("as many labels as a line may hold");
+    Dataset::new(images, labels).expect("one row of labels a line")
+}
+
 /// The strokes of a digit as polylines; x to the right, y down, both in -1..1.
 fn strokes(digit: usize) -> Vec<Vec<Point>> {
     match digit {
@@ -175,6 +215,29 @@ mod tests {
         }
         assert!(labels.windows(2).any(|pair| pair[0] > pair[1] + 1), "the order is random");
         assert!(digits(0, 1).is_empty());
+    }
+
+    #[test]
+    fn lines_hold_as_many_digits_as_their_labels_say() {
+        let set = digit_lines(60, 4, 5);
+        assert_eq!(digit_lines(60, 4, 5), set);
+        assert_ne!(digit_lines(60, 4, 6), set);
+        let (images, labels) = (set.inputs()[0].to_f32(), set.targets()[0].to_i32());
+        let mut lengths = [0; 5];
+        for (image, labels) in images.chunks(28 * 88).zip(labels.chunks(4)) {
+            let length = labels.iter().take_while(|&&label| label > 0).count();
+            assert!(
+                labels[length..].iter().all(|&label| label == 0)
+                    && labels.iter().all(|label| (0..=10).contains(label))
+            );
+            lengths[length] += 1;
+            let inked = (0..88).filter(|column| (0..28).any(|row| image[row * 88 + column] > 0.5)).count();
+            assert!(
+                inked >= 3 * length && inked <= 28 + 20 * (length - 1),
+                "{inked} columns for {length} digits"
+            );
+        }
+        assert!(lengths[0] == 0 && lengths[1..].iter().all(|&count| count > 0), "{lengths:?}");
     }
 
     #[test]

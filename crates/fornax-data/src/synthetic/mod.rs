@@ -5,4 +5,4 @@
 
 mod digits;
 
-pub use digits::digits;
+pub use digits::{digit_lines, digits};

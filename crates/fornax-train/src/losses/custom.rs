@@ -54,6 +54,20 @@ pub trait CustomLoss: Send + Sync + 'static {
     /// If the shapes do not fit.
     fn losses<B: Backend>(&self, y_true: &Value<B>, y_pred: &Value<B>) -> Result<DynTensor<B>>;
 
+    /// Whether the loss is one a sequence and leaves masked steps of `y_pred` out itself; else the mask is applied
+    /// to its losses.
+    fn handles_mask(&self) -> bool {
+        false
+    }
+
+    /// An error unless the loss takes outputs of this shape; called when a model is compiled.
+    ///
+    /// # Errors
+    /// The shape and the one wanted.
+    fn check_output(&self, _output: &Shape) -> Result<()> {
+        Ok(())
+    }
+
     /// An error unless the targets are usable; called once before training.
     ///
     /// # Errors
@@ -68,7 +82,24 @@ pub trait CustomLoss: Send + Sync + 'static {
 pub struct Custom {
     name: String,
     calls: Arc<HashMap<TypeId, Box<dyn Any + Send + Sync>>>,
-    check: Option<Arc<dyn Fn(&Array, &Shape) -> Result<()> + Send + Sync>>,
+    handles_mask: bool,
+    checks: Option<Arc<dyn Checks>>,
+}
+
+/// The methods of a loss that no backend takes part in.
+trait Checks: Send + Sync {
+    fn output(&self, output: &Shape) -> Result<()>;
+    fn targets(&self, targets: &Array, output: &Shape) -> Result<()>;
+}
+
+impl<L: CustomLoss> Checks for L {
+    fn output(&self, output: &Shape) -> Result<()> {
+        self.check_output(output)
+    }
+
+    fn targets(&self, targets: &Array, output: &Shape) -> Result<()> {
+        self.check_targets(targets, output)
+    }
 }
 
 type Call<B> = Box<dyn Fn(&Value<B>, &Value<B>) -> Result<DynTensor<B>> + Send + Sync>;
@@ -99,8 +130,7 @@ impl Custom {
         let mut instances = Instances { loss: Arc::new(loss), calls: HashMap::new() };
         visit_backends(&mut instances);
         let Instances { loss, calls } = instances;
-        let check = Arc::new(move |targets: &Array, output: &Shape| loss.check_targets(targets, output));
-        Self { name, calls: Arc::new(calls), check: Some(check) }
+        Self { name, calls: Arc::new(calls), handles_mask: loss.handles_mask(), checks: Some(loss) }
     }
 
     /// The name that the loss gave itself.
@@ -108,8 +138,16 @@ impl Custom {
         &self.name
     }
 
+    pub(super) fn handles_mask(&self) -> bool {
+        self.handles_mask
+    }
+
+    pub(super) fn check_output(&self, output: &Shape) -> Result<()> {
+        self.checks.as_ref().map_or(Ok(()), |checks| checks.output(output))
+    }
+
     pub(super) fn check_targets(&self, targets: &Array, output: &Shape) -> Result<()> {
-        self.check.as_ref().map_or(Ok(()), |check| check(targets, output))
+        self.checks.as_ref().map_or(Ok(()), |checks| checks.targets(targets, output))
     }
 }
 
@@ -146,6 +184,6 @@ impl Serialize for Custom {
 impl<'de> Deserialize<'de> for Custom {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
         let name = String::deserialize(deserializer)?;
-        Ok(Self { name, calls: Arc::default(), check: None })
+        Ok(Self { name, calls: Arc::default(), handles_mask: false, checks: None })
     }
 }

@@ -201,6 +201,11 @@ impl Loss {
 
     /// The losses that count: steps that `y_pred` masks and classes that the loss ignores do not.
     pub fn mask<B: Backend>(&self, y_true: &Value<B>, y_pred: &Value<B>) -> Option<Mask<B>> {
+        if let Self::Custom(custom) = self
+            && custom.handles_mask()
+        {
+            return None;
+        }
         let ours = each!(self, loss => loss.mask(y_true));
         match (y_pred.mask().cloned(), ours) {
             (Some(a), Some(b)) if a.shape() == b.shape() => Some(a.and(b)),
@@ -223,8 +228,11 @@ impl Loss {
     /// # Errors
     /// Names the argument, or the shape and the one wanted.
     pub fn check_output(&self, output: &Shape) -> Result<()> {
-        each!(self, loss => loss.validate().and_then(|()| loss.targets().check_output(output)))
-            .map_err(|error| error.within(format!("loss {}", self.class_name())))
+        let checked = match self {
+            Self::Custom(custom) => custom.check_output(output),
+            _ => each!(self, loss => loss.validate().and_then(|()| loss.targets().check_output(output))),
+        };
+        checked.map_err(|error| error.within(format!("loss {}", self.class_name())))
     }
 
     /// An error unless the targets fit outputs of this shape: labels are classes, probabilities from 0 to 1, and

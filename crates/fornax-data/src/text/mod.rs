@@ -1,0 +1,18 @@
+//! Text as arrays: readers of annotated and parallel text, tokenizers, vocabularies, padding.
+//!
+//! What is fitted (a [`Vocabulary`]) is fitted on the training part and saved with the model. Batches of sequences of
+//! near-equal length are made by [`LengthBuckets`](crate::LengthBuckets).
+
+mod columns;
+mod conllu;
+mod lines;
+mod padding;
+mod tokenizer;
+mod vocabulary;
+
+pub use columns::{Sentence, parse_columns, read_columns};
+pub use conllu::{ConlluSentence, ConlluToken, parse_conllu, read_conllu};
+pub use lines::{read_lines, read_parallel};
+pub use padding::{Padded, Padding, Side};
+pub use tokenizer::{Punctuation, Tokenizer};
+pub use vocabulary::{OutOfVocabulary, Vocabulary, VocabularyBuilder};

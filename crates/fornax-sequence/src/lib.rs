@@ -1,0 +1,9 @@
+//! Sequence models: recurrent layers, attention and Transformers, CTC, conditional random fields, decoding and the
+//! metrics of sequences.
+#![forbid(unsafe_code)]
+
+pub mod crf;
+pub mod ctc;
+pub mod metrics;
+
+mod rows;
