@@ -4,6 +4,7 @@
 mod simd;
 
 mod activation;
+mod attention;
 mod conv;
 mod dense;
 mod depthwise;

@@ -1,0 +1,469 @@
+//! Attention in blocks: scores exist for 64 queries and 128 keys at a time, never for all of them.
+//!
+//! Forward, a block of keys after the other, each row of a block of queries keeps its largest score and its sum of
+//! exponentials so far and scales what it has when a larger score comes (Dao et al. 2022). Backward the weights of a
+//! block are computed again from the logarithm of that sum. Forward tasks are blocks of queries, whose outputs lie
+//! together; backward tasks are key heads of samples, which own their cotangents. Neither depends on the threads.
+
+use std::ops::Range;
+
+use super::gemm::{Matrix, gemm};
+use super::host::{Host, HostTensor};
+use super::impl_for_cpu;
+use super::math::exp;
+use super::tasks::{self, MOVE, unwritten};
+use crate::ops::{AttentionOps, AttentionOptions};
+use crate::{DynTensor, Mask, Philox};
+
+/// Queries of a block.
+const QUERIES: usize = 64;
+
+/// Keys of a block.
+const KEYS: usize = 128;
+
+/// `[batch, positions, heads, width]` in row-major order.
+#[derive(Clone, Copy)]
+struct Heads<'a> {
+    values: &'a [f32],
+    positions: usize,
+    heads: usize,
+    width: usize,
+}
+
+impl<'a> Heads<'a> {
+    fn new<B: Host>(tensor: &'a DynTensor<B>) -> Self {
+        let [_, positions, heads, width] = tensor.shape()[..] else { panic!("four axes") };
+        Self { values: tensor.floats(), positions, heads, width }
+    }
+
+    /// One past a position's stretch of all heads.
+    fn stride(self) -> usize {
+        self.heads * self.width
+    }
+
+    /// The elements of a head from a position on.
+    fn from(self, sample: usize, position: usize, head: usize) -> &'a [f32] {
+        &self.values[((sample * self.positions + position) * self.heads + head) * self.width..]
+    }
+
+    /// A head's positions from one on, as the rows of a matrix.
+    fn rows(self, sample: usize, position: usize, head: usize) -> Matrix<'a> {
+        Matrix::rows(self.from(sample, position, head), self.stride())
+    }
+}
+
+/// Which keys are seen.
+struct Seen {
+    /// What no query of a sample sees lies outside.
+    ranges: Vec<Range<usize>>,
+    /// `[batch, keys]`.
+    keys: Option<Vec<bool>>,
+    /// The mask and its steps along batch, heads, queries.
+    mask: Option<(Vec<bool>, [usize; 3])>,
+    causal: Option<usize>,
+    count: usize,
+}
+
+impl Seen {
+    fn new<B: Host>(options: &AttentionOptions<B>, batch: usize, count: usize) -> Self {
+        let keys = options.keys.as_ref().map(Mask::to_vec);
+        let range = |sample: usize| {
+            let len = options.lengths.as_ref().map_or(count, |lengths| lengths[sample].min(count));
+            let Some(keys) = &keys else { return 0..len };
+            let keys = &keys[sample * count..][..len];
+            match keys.iter().position(|&seen| seen) {
+                Some(first) => first..keys.iter().rposition(|&seen| seen).map_or(len, |last| last + 1),
+                None => 0..0,
+            }
+        };
+        let mask = options.mask.as_ref().map(|mask| {
+            let [samples, heads, queries, keys] = mask.shape()[..] else { panic!("a mask of four axes") };
+            assert_eq!(keys, count, "a mask tells for every key");
+            let step = |len: usize, step: usize| if len == 1 { 0 } else { step };
+            let steps =
+                [step(samples, heads * queries * keys), step(heads, queries * keys), step(queries, keys)];
+            (mask.to_vec(), steps)
+        });
+        Self { ranges: (0..batch).map(range).collect(), keys, mask, causal: options.causal, count }
+    }
+
+    /// The keys that some of the queries may see.
+    fn range(&self, sample: usize, queries: &Range<usize>) -> Range<usize> {
+        let Range { start, end } = self.ranges[sample].clone();
+        start..self.causal.map_or(end, |offset| end.min(queries.end + offset))
+    }
+
+    /// Scores of hidden keys become minus infinity.
+    fn hide(
+        &self,
+        (sample, head): (usize, usize),
+        queries: &Range<usize>,
+        keys: &Range<usize>,
+        scores: &mut [f32],
+    ) {
+        let rows = || queries.clone().zip(0..);
+        if let Some(offset) = self.causal.filter(|offset| queries.start + offset + 1 < keys.end) {
+            for (query, row) in rows() {
+                let seen = (query + offset + 1).clamp(keys.start, keys.end) - keys.start;
+                scores[row * keys.len()..][..keys.len()][seen..].fill(f32::NEG_INFINITY);
+            }
+        }
+        if let Some(mask) = &self.keys {
+            let seen = &mask[sample * self.count..][keys.clone()];
+            if seen.contains(&false) {
+                scores.chunks_exact_mut(keys.len()).for_each(|row| hide_row(row, seen));
+            }
+        }
+        if let Some((mask, [samples, heads, step])) = &self.mask {
+            for (query, row) in rows() {
+                let seen = &mask[sample * samples + head * heads + query * step..][keys.clone()];
+                hide_row(&mut scores[row * keys.len()..][..keys.len()], seen);
+            }
+        }
+    }
+}
+
+fn hide_row(scores: &mut [f32], seen: &[bool]) {
+    scores
+        .iter_mut()
+        .zip(seen)
+        .for_each(|(score, &seen)| *score = if seen { *score } else { f32::NEG_INFINITY });
+}
+
+/// Dropout of weights: the mask of an element is the number at its place in `[batch, heads, queries, keys]`.
+#[derive(Clone, Copy)]
+struct Drop {
+    rate: f64,
+    random: Philox,
+    shape: [usize; 3],
+}
+
+impl Drop {
+    /// 0 or `1 / (1 - rate)` for each element of a block.
+    fn draw(
+        self,
+        (sample, head): (usize, usize),
+        queries: &Range<usize>,
+        keys: &Range<usize>,
+        out: &mut [f32],
+    ) {
+        let [heads, query_count, key_count] = self.shape;
+        for (query, row) in queries.clone().zip(out.chunks_exact_mut(keys.len())) {
+            let place = ((sample * heads + head) * query_count + query) * key_count + keys.start;
+            self.random.at(self.random.position() + place as u64).fill_uniform(row);
+        }
+        keep_or_drop(out, self.rate, (1.0 / (1.0 - self.rate)) as f32);
+    }
+}
+
+simd_fn! {
+    /// `kept` where the number drawn is not below `rate`, else 0.
+    fn keep_or_drop(drawn: &mut [f32], rate: f64, kept: f32) {
+        drawn.iter_mut().for_each(|u| *u = if f64::from(*u) < rate { 0.0 } else { kept });
+    }
+}
+
+simd_fn! {
+    /// `x *= factor`.
+    fn multiply(x: &mut [f32], factor: &[f32]) {
+        x.iter_mut().zip(factor).for_each(|(x, factor)| *x *= factor);
+    }
+}
+
+/// What a row has seen so far.
+#[derive(Clone, Copy)]
+pub(super) struct Row {
+    largest: f32,
+    total: f32,
+    /// What the row's sums have to be multiplied with.
+    correction: f32,
+}
+
+simd_fn! {
+    /// Scores become exponentials below the row's largest so far, and each row's state moves on.
+    fn exponentials(scores: &mut [f32], columns: usize, scale: f32, rows: &mut [Row]) {
+        for (scores, row) in scores.chunks_exact_mut(columns).zip(rows) {
+            let mut lanes = [f32::NEG_INFINITY; 16];
+            let mut chunks = scores.chunks_exact_mut(16);
+            for chunk in &mut chunks {
+                for (lane, score) in lanes.iter_mut().zip(chunk) {
+                    *score *= scale;
+                    *lane = if *score > *lane { *score } else { *lane };
+                }
+            }
+            let mut largest = row.largest;
+            for score in chunks.into_remainder() {
+                *score *= scale;
+                largest = if *score > largest { *score } else { largest };
+            }
+            for lane in lanes {
+                largest = if lane > largest { lane } else { largest };
+            }
+            // Below a largest of minus infinity every score is hidden (or NaN, which stays).
+            let base = if largest == f32::NEG_INFINITY { 0.0 } else { largest };
+            let mut sums = [0.0f32; 16];
+            let mut chunks = scores.chunks_exact_mut(16);
+            for chunk in &mut chunks {
+                for (sum, score) in sums.iter_mut().zip(chunk) {
+                    *score = exp(*score - base);
+                    *sum += *score;
+                }
+            }
+            let mut sum: f32 = sums.iter().sum();
+            for score in chunks.into_remainder() {
+                *score = exp(*score - base);
+                sum += *score;
+            }
+            row.correction = exp(row.largest - base);
+            row.total = row.total * row.correction + sum;
+            row.largest = largest;
+        }
+    }
+}
+
+simd_fn! {
+    /// Scores become weights: `exp(scale score - log_sum)`.
+    fn weights(scores: &mut [f32], columns: usize, scale: f32, log_sums: &[f32]) {
+        for (scores, log_sum) in scores.chunks_exact_mut(columns).zip(log_sums) {
+            scores.iter_mut().for_each(|score| *score = exp(*score * scale - log_sum));
+        }
+    }
+}
+
+simd_fn! {
+    /// `dweights` become the cotangents of the products `q k`: `weights (dweights - projection) scale`.
+    fn slopes(weights: &[f32], dweights: &mut [f32], columns: usize, scale: f32, projections: &[f32]) {
+        let rows = dweights.chunks_exact_mut(columns).zip(weights.chunks_exact(columns));
+        for ((dweights, weights), projection) in rows.zip(projections) {
+            dweights.iter_mut().zip(weights).for_each(|(d, weight)| *d = weight * (*d - projection) * scale);
+        }
+    }
+}
+
+simd_fn! {
+    /// The sum of products.
+    fn dot(x: &[f32], y: &[f32]) -> f32 {
+        x.iter().zip(y).map(|(x, y)| x * y).sum()
+    }
+}
+
+/// The inputs of both passes.
+struct Problem<'a> {
+    q: Heads<'a>,
+    k: Heads<'a>,
+    v: Heads<'a>,
+    scale: f32,
+    seen: Seen,
+    drop: Option<Drop>,
+}
+
+impl<'a> Problem<'a> {
+    fn new<B: Host>(inputs: [&'a DynTensor<B>; 3], options: &AttentionOptions<B>) -> Self {
+        let [q, k, v] = inputs.map(Heads::new);
+        assert!(k.heads > 0 && q.heads % k.heads == 0 && k.heads == v.heads && k.positions == v.positions);
+        assert_eq!(q.width, k.width, "queries and keys have one width");
+        let batch = inputs[0].shape()[0];
+        let shape = [q.heads, q.positions, k.positions];
+        let drop = options.dropout.map(|(rate, random)| Drop { rate, random, shape });
+        Self { q, k, v, scale: options.scale as f32, seen: Seen::new(options, batch, k.positions), drop }
+    }
+
+    /// Multiply-adds of the two products of the forward pass, and the exponentials.
+    fn cost(&self, batch: usize) -> usize {
+        batch * self.q.heads * self.q.positions * self.k.positions * (self.q.width + self.v.width + MOVE)
+    }
+
+    /// The products `q k` of a block, minus infinity where hidden.
+    fn scores(&self, at: (usize, usize), queries: &Range<usize>, keys: &Range<usize>, scores: &mut [f32]) {
+        let (sample, head) = at;
+        let group = self.q.heads / self.k.heads;
+        let q = self.q.rows(sample, queries.start, head);
+        let k = self.k.rows(sample, keys.start, head / group).t();
+        gemm([queries.len(), keys.len(), self.q.width], q, k, scores, keys.len(), false);
+        self.seen.hide(at, queries, keys, scores);
+    }
+
+    /// The outputs of a block of queries of a sample, all heads.
+    fn forward(&self, sample: usize, queries: Range<usize>, y: &mut [f32], log_sums: &mut [f32]) {
+        let (heads, width) = (self.q.heads, self.v.width);
+        let stride = heads * width;
+        let visible = self.seen.range(sample, &queries);
+        let mut scores = unwritten(queries.len() * KEYS.min(visible.len()));
+        let mut drawn = unwritten(if self.drop.is_some() { scores.len() } else { 0 });
+        if visible.is_empty() {
+            y.fill(0.0);
+        }
+        for head in 0..heads {
+            let mut rows =
+                vec![Row { largest: f32::NEG_INFINITY, total: 0.0, correction: 1.0 }; queries.len()];
+            for keys in blocks(&visible, KEYS) {
+                let scores = &mut scores[..queries.len() * keys.len()];
+                self.scores((sample, head), &queries, &keys, scores);
+                exponentials(scores, keys.len(), self.scale, &mut rows);
+                if let Some(drop) = self.drop {
+                    let drawn = &mut drawn[..scores.len()];
+                    drop.draw((sample, head), &queries, &keys, drawn);
+                    multiply(scores, drawn);
+                }
+                let later = keys.start > visible.start;
+                if later {
+                    for (row, y) in rows.iter().zip(y[head * width..].chunks_mut(stride)) {
+                        y[..width].iter_mut().for_each(|y| *y *= row.correction);
+                    }
+                }
+                let v = self.v.rows(sample, keys.start, head / (heads / self.k.heads));
+                let scores = Matrix::rows(scores, keys.len());
+                gemm([queries.len(), width, keys.len()], scores, v, &mut y[head * width..], stride, later);
+            }
+            for (row, state) in rows.iter().enumerate() {
+                let total = if state.total == 0.0 { 1.0 } else { state.total };
+                y[row * stride + head * width..][..width].iter_mut().for_each(|y| *y /= total);
+                // A row that sees nothing has weights of exp(-infinity) in the backward pass.
+                log_sums[row * heads + head] =
+                    if state.total == 0.0 { f32::INFINITY } else { state.largest + state.total.ln() };
+            }
+        }
+    }
+
+    /// The cotangents of a key head of a sample: of its keys, its values and its group's queries
+    /// `[queries, group, width]`.
+    fn backward(
+        &self,
+        sample: usize,
+        key_head: usize,
+        y: Heads<'_>,
+        dy: Heads<'_>,
+        log_sums: &[f32],
+    ) -> [Vec<f32>; 3] {
+        let (heads, group) = (self.q.heads, self.q.heads / self.k.heads);
+        let (width, value_width) = (self.q.width, self.v.width);
+        let (query_count, key_count) = (self.q.positions, self.k.positions);
+        let mut dq = vec![0.0; query_count * group * width];
+        let mut dk = vec![0.0; key_count * width];
+        let mut dv = vec![0.0; key_count * value_width];
+        let block = QUERIES.min(query_count) * KEYS.min(key_count);
+        let (mut p, mut dp) = (unwritten(block), unwritten(block));
+        let mut drawn = unwritten(if self.drop.is_some() { block } else { 0 });
+        for member in 0..group {
+            let head = key_head * group + member;
+            for queries in blocks(&(0..query_count), QUERIES) {
+                let rows = queries.clone();
+                let projections: Vec<f32> = rows
+                    .clone()
+                    .map(|row| {
+                        let [y, dy] = [y, dy].map(|tensor| &tensor.from(sample, row, head)[..value_width]);
+                        dot(y, dy)
+                    })
+                    .collect();
+                let log_sums: Vec<f32> =
+                    rows.map(|row| log_sums[(sample * query_count + row) * heads + head]).collect();
+                let dy = dy.rows(sample, queries.start, head);
+                for keys in blocks(&self.seen.range(sample, &queries), KEYS) {
+                    let (m, n) = (queries.len(), keys.len());
+                    let (p, dp) = (&mut p[..m * n], &mut dp[..m * n]);
+                    self.scores((sample, head), &queries, &keys, p);
+                    weights(p, n, self.scale, &log_sums);
+                    let v = self.v.rows(sample, keys.start, key_head).t();
+                    gemm([m, n, value_width], dy, v, dp, n, false);
+                    let dv = &mut dv[keys.start * value_width..];
+                    if let Some(drop) = self.drop {
+                        let drawn = &mut drawn[..m * n];
+                        drop.draw((sample, head), &queries, &keys, drawn);
+                        multiply(dp, drawn);
+                        multiply(drawn, p);
+                        gemm([n, value_width, m], Matrix::rows(drawn, n).t(), dy, dv, value_width, true);
+                    } else {
+                        gemm([n, value_width, m], Matrix::rows(p, n).t(), dy, dv, value_width, true);
+                    }
+                    slopes(p, dp, n, self.scale, &projections);
+                    let (k, q) =
+                        (self.k.rows(sample, keys.start, key_head), self.q.rows(sample, queries.start, head));
+                    let ds = Matrix::rows(dp, n);
+                    let dq = &mut dq[(queries.start * group + member) * width..];
+                    gemm([m, width, n], ds, k, dq, group * width, true);
+                    gemm([n, width, m], ds.t(), q, &mut dk[keys.start * width..], width, true);
+                }
+            }
+        }
+        [dq, dk, dv]
+    }
+}
+
+/// The range in blocks of `len`.
+fn blocks(range: &Range<usize>, len: usize) -> impl Iterator<Item = Range<usize>> + use<> {
+    let end = range.end;
+    range.clone().step_by(len).map(move |start| start..(start + len).min(end))
+}
+
+fn forward<B: Host>(inputs: [DynTensor<B>; 3], options: &AttentionOptions<B>) -> [DynTensor<B>; 2] {
+    let [q, k, v] = inputs.map(DynTensor::standard);
+    let [batch, queries, heads, _] = q.shape()[..] else { panic!("four axes") };
+    let problem = Problem::new([&q, &k, &v], options);
+    let stride = heads * problem.v.width;
+    let mut y = unwritten(batch * queries * stride);
+    let mut log_sums = unwritten(batch * queries * heads);
+    let mut parts = vec![];
+    let (mut rest, mut rest_sums) = (&mut y[..], &mut log_sums[..]);
+    for sample in 0..batch {
+        for block in blocks(&(0..queries), QUERIES) {
+            let (part, sums);
+            (part, rest) = rest.split_at_mut(block.len() * stride);
+            (sums, rest_sums) = rest_sums.split_at_mut(block.len() * heads);
+            parts.push((sample, block, part, sums));
+        }
+    }
+    tasks::each(parts, problem.cost(batch), |_, (sample, block, part, sums)| {
+        problem.forward(sample, block, part, sums);
+    });
+    let y = DynTensor::from_floats(y, &[batch, queries, heads, problem.v.width]);
+    [y, DynTensor::from_floats(log_sums, &[batch, queries, heads])]
+}
+
+fn backward<B: Host>(
+    inputs: [DynTensor<B>; 3],
+    outputs: [DynTensor<B>; 2],
+    dy: DynTensor<B>,
+    options: &AttentionOptions<B>,
+) -> [DynTensor<B>; 3] {
+    let [q, k, v] = inputs.map(DynTensor::standard);
+    let ([y, log_sums], dy) = (outputs.map(DynTensor::standard), dy.standard());
+    let problem = Problem::new([&q, &k, &v], options);
+    let (batch, key_heads) = (q.shape()[0], problem.k.heads);
+    let parts = (0..batch * key_heads).collect();
+    let parts = tasks::each(parts, 3 * problem.cost(batch), |_, part| {
+        let (y, dy) = (Heads::new(&y), Heads::new(&dy));
+        problem.backward(part / key_heads, part % key_heads, y, dy, log_sums.floats())
+    });
+    let mut cotangents = [&q, &k, &v].map(|tensor| unwritten(tensor.len()));
+    for (part, values) in parts.into_iter().enumerate() {
+        for (cotangent, (values, of)) in cotangents.iter_mut().zip(values.iter().zip([&q, &k, &v])) {
+            let positions = of.shape()[1];
+            let (stretch, stride) = (values.len() / positions, of.len() / (batch * positions));
+            let start = part / key_heads * positions * stride + part % key_heads * stretch;
+            let rows = cotangent[start..].chunks_mut(stride).zip(values.chunks_exact(stretch));
+            rows.for_each(|(row, values)| row[..stretch].copy_from_slice(values));
+        }
+    }
+    let mut shapes = [&q, &k, &v].into_iter().map(DynTensor::shape);
+    cotangents.map(|values| DynTensor::from_floats(values, &shapes.next().expect("a shape each")))
+}
+
+impl_for_cpu!(AttentionOps {
+    fn dot_product_attention(
+        q: DynTensor<Self>,
+        k: DynTensor<Self>,
+        v: DynTensor<Self>,
+        options: AttentionOptions<Self>,
+    ) -> [DynTensor<Self>; 2] {
+        forward([q, k, v], &options)
+    }
+
+    fn dot_product_attention_backward(
+        inputs: [DynTensor<Self>; 3],
+        outputs: [DynTensor<Self>; 2],
+        dy: DynTensor<Self>,
+        options: AttentionOptions<Self>,
+    ) -> [DynTensor<Self>; 3] {
+        backward(inputs, outputs, dy, &options)
+    }
+});
