@@ -1,0 +1,28 @@
+//! Layers of sequence models, one file each, under Keras's names; hyper-parameters serialize under Keras's argument
+//! names.
+
+mod projections;
+
+mod attention;
+mod grouped_query_attention;
+mod multi_head_attention;
+mod position_embedding;
+mod rotary_embedding;
+mod sine_position_encoding;
+
+pub use attention::{AdditiveAttention, Attention, ScoreMode};
+pub use grouped_query_attention::GroupedQueryAttention;
+pub use multi_head_attention::MultiHeadAttention;
+pub use position_embedding::PositionEmbedding;
+pub use rotary_embedding::RotaryEmbedding;
+pub use sine_position_encoding::SinePositionEncoding;
+
+use fornax_core::Backend;
+use fornax_layers::Registry;
+
+/// Adds every layer of this crate.
+pub fn register<B: Backend>(registry: &mut Registry<B>) {
+    registry.register::<MultiHeadAttention>().register::<GroupedQueryAttention>();
+    registry.register::<Attention>().register::<AdditiveAttention>();
+    registry.register::<SinePositionEncoding>().register::<PositionEmbedding>().register::<RotaryEmbedding>();
+}
