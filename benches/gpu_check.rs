@@ -104,9 +104,9 @@ fn operations<B: Backend>() -> Vec<(String, Vec<f32>)> {
     keep("embedding", B::embedding_lookup(x.clone(), ids()));
     keep("embedding dtable", B::embedding_lookup_backward(7, ids(), noise(&[3, 13], 11)));
     let labels = Indices::<B>::from_vec(vec![3, 0, 12, 5, 5, 1, 9], &[7], &B::Device::default());
-    let (losses, probabilities) = B::sparse_cross_entropy(x.clone(), labels.clone());
+    let (losses, probabilities) = B::sparse_cross_entropy(x.clone(), labels.clone(), 0.1);
     keep("cross entropy", losses);
-    keep("cross entropy dx", B::sparse_cross_entropy_backward(probabilities, labels, noise(&[7], 12)));
+    keep("cross entropy dx", B::sparse_cross_entropy_backward(probabilities, labels, 0.1, noise(&[7], 12)));
     let rules = [
         UpdateRule::Sgd { momentum: 0.9, nesterov: true },
         UpdateRule::Adam { beta_1: 0.9, beta_2: 0.999, epsilon: 1e-7, amsgrad: false },

@@ -11,7 +11,7 @@ use std::process::Command;
 use crate::Outcome;
 use crate::process::{cargo, check, flag, nothing_left, option, output, root};
 
-const BENCHES: [&str; 9] = [
+const BENCHES: [&str; 11] = [
     "dense-fit",
     "dense-predict",
     "dense-predict-1",
@@ -21,6 +21,8 @@ const BENCHES: [&str; 9] = [
     "mlp-large-fit",
     "cnn-large-fit",
     "resnet-fit",
+    "transformer-fit",
+    "beam-decode",
 ];
 
 /// Peer, script, variant.

@@ -1,5 +1,8 @@
 //! The foundation of Fornax: backends and their operation families, devices, seeds, arrays and errors.
 
+#[macro_use]
+mod simd;
+
 mod array;
 mod autodiff;
 mod backend;

@@ -2,4 +2,5 @@
 //! metrics of sequences.
 #![forbid(unsafe_code)]
 
+pub mod decoding;
 pub mod layers;

@@ -1,8 +1,5 @@
 //! The CPU kernels, loops over slices that NdArray and Flex share, and what binds them to the two backends.
 
-#[macro_use]
-mod simd;
-
 mod activation;
 mod attention;
 mod conv;

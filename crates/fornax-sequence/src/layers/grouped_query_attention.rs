@@ -15,7 +15,7 @@ use super::projections::{Heads, Projections, Roles, at_least_one, projection_set
 ///   `[features, key heads, head_dim]`, `attention_output/kernel [query heads, head_dim, features]`, with biases
 ///
 /// Defaults: no dropout, with biases, `GlorotUniform` kernels, zero biases. Source: Ainslie et al. 2023;
-/// `keras.layers.GroupedQueryAttention`.
+/// `keras.layers.GroupQueryAttention`.
 ///
 /// ```
 /// # #[cfg(feature = "flex")] {

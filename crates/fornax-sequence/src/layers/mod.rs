@@ -2,6 +2,7 @@
 //! names.
 
 mod projections;
+mod transformer_block;
 
 mod attention;
 mod grouped_query_attention;
@@ -9,6 +10,9 @@ mod multi_head_attention;
 mod position_embedding;
 mod rotary_embedding;
 mod sine_position_encoding;
+mod transformer;
+mod transformer_decoder;
+mod transformer_encoder;
 
 pub use attention::{AdditiveAttention, Attention, ScoreMode};
 pub use grouped_query_attention::GroupedQueryAttention;
@@ -16,6 +20,9 @@ pub use multi_head_attention::MultiHeadAttention;
 pub use position_embedding::PositionEmbedding;
 pub use rotary_embedding::RotaryEmbedding;
 pub use sine_position_encoding::SinePositionEncoding;
+pub use transformer::Transformer;
+pub use transformer_decoder::TransformerDecoder;
+pub use transformer_encoder::TransformerEncoder;
 
 use fornax_core::Backend;
 use fornax_layers::Registry;
@@ -25,4 +32,5 @@ pub fn register<B: Backend>(registry: &mut Registry<B>) {
     registry.register::<MultiHeadAttention>().register::<GroupedQueryAttention>();
     registry.register::<Attention>().register::<AdditiveAttention>();
     registry.register::<SinePositionEncoding>().register::<PositionEmbedding>().register::<RotaryEmbedding>();
+    registry.register::<TransformerEncoder>().register::<TransformerDecoder>().register::<Transformer>();
 }
