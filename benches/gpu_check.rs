@@ -4,7 +4,7 @@
 use std::process::ExitCode;
 use std::time::Instant;
 
-use fornax::core::ops::{Activation, ConvGeometry, PoolKind, UpdateRule, Window};
+use fornax::core::ops::{Activation, AttentionOptions, ConvGeometry, PoolKind, UpdateRule, Window};
 use fornax::core::{Cuda, DynTensor, Indices, NdArray, Philox};
 use fornax::prelude::*;
 use fornax::{Error, Result};
@@ -98,6 +98,16 @@ fn operations<B: Backend>() -> Vec<(String, Vec<f32>)> {
     keep("scale_and_shift", B::scale_and_shift(x.clone(), scale.clone(), shift));
     for cotangent in B::scale_and_shift_backward(x.clone(), scale, noise(&[7, 13], 15)) {
         keep("scale_and_shift cotangent", cotangent);
+    }
+    let heads = |steps: usize, heads: usize, seed: u64| noise::<B>(&[2, steps, heads, 6], seed);
+    let inputs = || [heads(5, 4, 16), heads(7, 2, 17), heads(7, 2, 18)];
+    let options = || AttentionOptions::new(6).causal(1).lengths(vec![4, 7]).dropout(0.2, Philox::new(4));
+    let [q, k, v] = inputs();
+    let [y, log_sum] = B::dot_product_attention(q, k, v, options());
+    keep("attention", y.clone());
+    let dy = heads(5, 4, 19);
+    for cotangent in B::dot_product_attention_backward(inputs(), [y, log_sum], dy, options()) {
+        keep("attention cotangent", cotangent);
     }
     keep("dropout", B::dropout(x.clone(), 0.3, &[7, 13], Philox::new(3)));
     let ids = || Indices::<B>::from_vec(vec![3, 0, 3], &[3], &B::Device::default());

@@ -9,12 +9,13 @@ mod dropout;
 mod gemm;
 mod host;
 mod loss;
-mod math;
 mod normalization;
 mod optimizer;
 mod pool;
 mod product;
 mod tasks;
+
+use crate::math;
 
 /// Implements an operation family for both CPU backends with the same body.
 macro_rules! impl_for_cpu {

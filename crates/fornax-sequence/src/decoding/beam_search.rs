@@ -1,8 +1,8 @@
 //! [`BeamSearch`]: the best sequences of several hypotheses that are kept at a time.
 
-use fornax_core::{Error, Result};
+use fornax_core::{Error, Result, largest, log_sum_exp};
 
-use super::{Hypothesis, Limits, StepDecoder, log_sum, logits};
+use super::{Hypothesis, Limits, StepDecoder, logits};
 
 /// Keeps the `beams` most probable hypotheses of each sample from step to step.
 ///
@@ -171,17 +171,21 @@ impl BeamSearch {
         let count = 2 * self.beams;
         let mut best: Vec<Candidate> = vec![];
         for (row, ((_, so_far), logits)) in live.iter().zip(logits.chunks_exact(vocabulary)).enumerate() {
-            let base = so_far - log_sum(logits);
+            let base = so_far - log_sum_exp(logits);
             // No continuation of a row beyond its `count` best can be among the best of all.
-            let floor = if best.len() < count { f64::NEG_INFINITY } else { best[count - 1].log_probability };
+            let mut bar =
+                if best.len() < count { f64::NEG_INFINITY } else { best[count - 1].log_probability };
             let mut own: Vec<Candidate> = vec![];
-            let mut bar = floor;
-            for (token, &logit) in logits.iter().enumerate() {
-                let log_probability = base + f64::from(logit);
-                if log_probability < bar || log_probability == f64::NEG_INFINITY {
+            for (run, logits) in logits.chunks(RUN).enumerate() {
+                if base + f64::from(largest(logits)) < bar {
                     continue;
                 }
-                own.push(Candidate { row, token, log_probability });
+                for (token, &logit) in (run * RUN..).zip(logits) {
+                    let log_probability = base + f64::from(logit);
+                    if log_probability >= bar && log_probability > f64::NEG_INFINITY {
+                        own.push(Candidate { row, token, log_probability });
+                    }
+                }
                 if own.len() >= 4 * count {
                     keep_best(&mut own, count);
                     bar = own[count - 1].log_probability;
@@ -255,6 +259,9 @@ impl BeamSearch {
         ended
     }
 }
+
+/// Logits that are looked at together.
+const RUN: usize = 64;
 
 /// The `count` best, best first; of equals the earlier row and token.
 fn keep_best(candidates: &mut Vec<Candidate>, count: usize) {

@@ -13,7 +13,7 @@ pub use beam_search::BeamSearch;
 pub use sampling::Sampling;
 pub use transformer::{TransformerState, TransformerStep};
 
-use fornax_core::{Error, Result};
+use fornax_core::{Error, Result, log_sum_exp};
 
 /// A model of the next token that goes a step at a time.
 ///
@@ -154,7 +154,7 @@ fn each_row<D: StepDecoder>(
         for (&row, logits) in live.iter().zip(logits.chunks_exact(vocabulary)) {
             let token = choose(row, step, logits)?;
             let hypothesis = &mut found[row];
-            hypothesis.log_probability += f64::from(logits[token]) - log_sum(logits);
+            hypothesis.log_probability += f64::from(logits[token]) - log_sum_exp(logits);
             hypothesis.score = hypothesis.log_probability;
             match token as i32 == limits.end {
                 true => hypothesis.ended = true,
@@ -188,15 +188,4 @@ fn logits<D: StepDecoder>(decoder: &D, tokens: &[i32], state: &mut D::State) -> 
         Some(at) => Err(Error::data(format!("logit {at} of a step"), "NaN", "a number")),
         None => Ok(logits),
     }
-}
-
-/// The logarithm of the sum of the exponentials.
-fn log_sum(logits: &[f32]) -> f64 {
-    let largest = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-    // In f64 over few numbers at a time, so that large vocabularies lose no digits.
-    let sum: f64 = logits
-        .chunks(64)
-        .map(|run| f64::from(run.iter().map(|logit| (logit - largest).exp()).sum::<f32>()))
-        .sum();
-    f64::from(largest) + sum.ln()
 }

@@ -1,6 +1,6 @@
 //! [`TransformerStep`]: a [`Transformer`] a step at a time, with a cache of keys and values.
 
-use fornax_core::{Array, Backend, Error, Result, Value};
+use fornax_core::{Array, Backend, DynTensor, Error, Result, Value};
 use fornax_layers::Network;
 
 use super::StepDecoder;
@@ -39,6 +39,8 @@ pub struct TransformerStep<'a, B: Backend> {
     name: String,
     layer: Transformer,
     max_steps: usize,
+    /// The kernel of the logits, laid out once.
+    output: DynTensor<B>,
 }
 
 /// What a [`TransformerStep`] remembers.
@@ -60,7 +62,12 @@ impl<'a, B: Backend> TransformerStep<'a, B> {
         if max_steps == 0 {
             return Err(Error::argument("max_steps", 0, "at least 1"));
         }
-        Ok(Self { network, name: name.to_owned(), layer: network.layer(name)?, max_steps })
+        let layer: Transformer = network.layer(name)?;
+        let output = network.with_layer(name, |context| {
+            let kernel = layer.output_kernel(context);
+            Ok(DynTensor::from_vec(kernel.to_vec(), &kernel.shape(), network.device()))
+        })?;
+        Ok(Self { network, name: name.to_owned(), layer, max_steps, output })
     }
 
     /// The state before the first token of each source `[samples, time]`, one row a source.
@@ -101,9 +108,9 @@ impl<B: Backend> StepDecoder for TransformerStep<'_, B> {
         let ids = Array::from_i32([rows, 1], tokens.to_vec())?;
         let ids = Value::from_array(&ids, self.network.device());
         let kept = (&mut state.caches[..], &state.memories[..]);
-        let logits = self
-            .network
-            .with_layer(&self.name, |context| self.layer.step(ids, state.steps, kept, context))?;
+        let logits = self.network.with_layer(&self.name, |context| {
+            self.layer.step(ids, state.steps, kept, &self.output, context)
+        })?;
         state.steps += 1;
         let mut logits = logits.to_vec();
         logits.chunks_exact_mut(self.vocabulary()).for_each(|row| row[0] = f32::NEG_INFINITY);

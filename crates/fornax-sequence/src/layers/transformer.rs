@@ -175,15 +175,19 @@ impl Transformer {
         if self.block.normalize_first { self.block.norm(name, x, context) } else { x }
     }
 
-    fn logits<B: Backend>(&self, x: DynTensor<B>, context: &Context<'_, B>) -> DynTensor<B> {
+    /// The kernel of the logits, `[width, target vocabulary]`.
+    pub(crate) fn output_kernel<B: Backend>(&self, context: &Context<'_, B>) -> DynTensor<B> {
+        if self.tie_output { context.weight("target_embedding").t() } else { context.weight("output/kernel") }
+    }
+
+    fn logits<B: Backend>(
+        &self,
+        x: DynTensor<B>,
+        kernel: DynTensor<B>,
+        context: &Context<'_, B>,
+    ) -> DynTensor<B> {
         let x = self.last_norm("decoder_layer_norm", x, context);
-        match self.tie_output {
-            true => B::dense(x, context.weight("target_embedding").t(), None, Activation::Linear),
-            false => {
-                let bias = context.weight("output/bias");
-                B::dense(x, context.weight("output/kernel"), Some(bias), Activation::Linear)
-            }
-        }
+        B::dense(x, kernel, context.optional("output/bias"), Activation::Linear)
     }
 
     /// What the decoder's blocks keep of the sources.
@@ -221,13 +225,14 @@ impl Transformer {
         ids: Value<B>,
         position: usize,
         (caches, memories): (&mut [KeyValues<B>], &[Memory<B>]),
+        output: &DynTensor<B>,
         context: &mut Context<'_, B>,
     ) -> Result<DynTensor<B>> {
         let mut x = self.embed(("target", ids), position, context)?;
         for (index, (cache, memory)) in caches.iter_mut().zip(memories).enumerate() {
             x = self.decoder().step_at(&format!("decoder_{index}/"), x, cache, memory, context)?;
         }
-        Ok(self.logits(x.rows(), context))
+        Ok(self.logits(x.rows(), output.clone(), context))
     }
 }
 
@@ -304,6 +309,7 @@ impl MultiLayer for Transformer {
             let prefix = format!("decoder_{index}/");
             x = self.decoder().call_at(&prefix, target, memory, (&mut *context, &mut dropouts))?;
         }
-        Ok(vec![Value::from(self.logits(x, context)).with_mask(Some(mask))])
+        let logits = self.logits(x, self.output_kernel(context), context);
+        Ok(vec![Value::from(logits).with_mask(Some(mask))])
     }
 }
