@@ -101,7 +101,8 @@ fn operations<B: Backend>() -> Vec<(String, Vec<f32>)> {
     }
     let heads = |steps: usize, heads: usize, seed: u64| noise::<B>(&[2, steps, heads, 6], seed);
     let inputs = || [heads(5, 4, 16), heads(7, 2, 17), heads(7, 2, 18)];
-    let options = || AttentionOptions::new(6).causal(1).lengths(vec![4, 7]).dropout(0.2, Philox::new(4));
+    let options =
+        || AttentionOptions::new(6).causal().offset(1).lengths(vec![4, 7]).dropout(0.2, Philox::new(4));
     let [q, k, v] = inputs();
     let [y, log_sum] = B::dot_product_attention(q, k, v, options());
     keep("attention", y.clone());

@@ -60,7 +60,10 @@ struct Seen {
     keys: Option<Vec<bool>>,
     /// The mask and its steps along batch, heads, queries.
     mask: Option<(Vec<bool>, [usize; 3])>,
-    causal: Option<usize>,
+    causal: bool,
+    /// The position of the first query.
+    offset: usize,
+    window: usize,
     count: usize,
 }
 
@@ -84,13 +87,29 @@ impl Seen {
                 [step(samples, heads * queries * keys), step(heads, queries * keys), step(queries, keys)];
             (mask.to_vec(), steps)
         });
-        Self { ranges: (0..batch).map(range).collect(), keys, mask, causal: options.causal, count }
+        Self {
+            ranges: (0..batch).map(range).collect(),
+            keys,
+            mask,
+            causal: options.causal,
+            offset: options.offset,
+            window: options.window.unwrap_or(usize::MAX),
+            count,
+        }
     }
 
     /// The keys that some of the queries may see.
     fn range(&self, sample: usize, queries: &Range<usize>) -> Range<usize> {
         let Range { start, end } = self.ranges[sample].clone();
-        start..self.causal.map_or(end, |offset| end.min(queries.end + offset))
+        let (first, last) = (self.near(queries.start), self.near(queries.end - 1));
+        start.max(first.start)..end.min(last.end)
+    }
+
+    /// The keys that a query's position lets it see.
+    fn near(&self, query: usize) -> Range<usize> {
+        let position = query + self.offset;
+        let reach = if self.causal { 1 } else { self.window };
+        (position + 1).saturating_sub(self.window)..position.saturating_add(reach)
     }
 
     /// Scores of hidden keys become minus infinity.
@@ -102,10 +121,14 @@ impl Seen {
         scores: &mut [f32],
     ) {
         let rows = || queries.clone().zip(0..);
-        if let Some(offset) = self.causal.filter(|offset| queries.start + offset + 1 < keys.end) {
+        let (first, last) = (self.near(queries.start), self.near(queries.end - 1));
+        if first.end < keys.end || last.start > keys.start {
             for (query, row) in rows() {
-                let seen = (query + offset + 1).clamp(keys.start, keys.end) - keys.start;
-                scores[row * keys.len()..][..keys.len()][seen..].fill(f32::NEG_INFINITY);
+                let near = self.near(query);
+                let place = |key: usize| key.clamp(keys.start, keys.end) - keys.start;
+                let row = &mut scores[row * keys.len()..][..keys.len()];
+                row[..place(near.start)].fill(f32::NEG_INFINITY);
+                row[place(near.end)..].fill(f32::NEG_INFINITY);
             }
         }
         if let Some(mask) = &self.keys {

@@ -51,7 +51,7 @@ pub trait AttentionOps: Burn {
 /// let device = Default::default();
 /// let ones = DynTensor::<Flex>::full(&[1, 2, 1, 4], 1.0, &device);
 /// let v = DynTensor::from_vec(vec![1.0, 3.0], &[1, 2, 1, 1], &device);
-/// let options = AttentionOptions::new(4).causal(0);
+/// let options = AttentionOptions::new(4).causal();
 /// let [y, _] = Flex::dot_product_attention(ones.clone(), ones, v, options);
 /// assert_eq!(y.to_vec(), [1.0, 2.0]);
 /// # }
@@ -59,7 +59,9 @@ pub trait AttentionOps: Burn {
 #[derive(Clone, Debug)]
 pub struct AttentionOptions<B: Burn> {
     pub(crate) scale: f64,
-    pub(crate) causal: Option<usize>,
+    pub(crate) causal: bool,
+    pub(crate) offset: usize,
+    pub(crate) window: Option<usize>,
     pub(crate) lengths: Option<Arc<[usize]>>,
     pub(crate) keys: Option<Mask<B>>,
     pub(crate) mask: Option<Mask<B>>,
@@ -74,12 +76,33 @@ impl<B: Burn> AttentionOptions<B> {
 
     /// Every query sees every key; scores are scaled by a factor above 0; no dropout.
     pub fn scaled(scale: f64) -> Self {
-        Self { scale, causal: None, lengths: None, keys: None, mask: None, dropout: None }
+        Self {
+            scale,
+            causal: false,
+            offset: 0,
+            window: None,
+            lengths: None,
+            keys: None,
+            mask: None,
+            dropout: None,
+        }
     }
 
-    /// Query `i` sees no key behind `i + offset`: the offset is the number of keys before the first query.
-    pub fn causal(mut self, offset: usize) -> Self {
-        self.causal = Some(offset);
+    /// A query sees no key behind its own position.
+    pub fn causal(mut self) -> Self {
+        self.causal = true;
+        self
+    }
+
+    /// A query sees the keys less than `window` positions away.
+    pub fn window(mut self, window: usize) -> Self {
+        self.window = Some(window);
+        self
+    }
+
+    /// The position of the first query among the keys, for [`Self::causal`] and [`Self::window`]; 0 if not given.
+    pub fn offset(mut self, offset: usize) -> Self {
+        self.offset = offset;
         self
     }
 
@@ -127,8 +150,12 @@ fn scores<B: Burn>(
     let shape = scores.shape();
     let [batch, _, queries, keys] = shape[..] else { panic!("four axes") };
     let host = |values: Vec<bool>, shape: [usize; 4]| Mask::from_vec(values, &shape, &device);
-    let causal = options.causal.map(|offset| {
-        let seen = (0..queries).flat_map(|i| (0..keys).map(move |j| j <= i + offset));
+    let near = (options.causal || options.window.is_some()).then(|| {
+        let first = options.offset;
+        let near = |i: usize, j: usize| {
+            (!options.causal || j <= i) && options.window.is_none_or(|window| i.abs_diff(j) < window)
+        };
+        let seen = (first..first + queries).flat_map(|i| (0..keys).map(move |j| near(i, j)));
         host(seen.collect(), [1, 1, queries, keys])
     });
     let lengths = options.lengths.as_ref().map(|lengths| {
@@ -136,7 +163,7 @@ fn scores<B: Burn>(
         host(seen.collect(), [batch, 1, 1, keys])
     });
     let padding = options.keys.clone().map(|mask| mask.reshape(&[batch, 1, 1, keys]));
-    let masks = [causal, lengths, padding, options.mask.clone()];
+    let masks = [near, lengths, padding, options.mask.clone()];
     let seen = masks.into_iter().flatten().map(|mask| mask.expand(&shape)).reduce(Mask::and);
     match seen.map(Mask::not) {
         Some(hidden) => (scores.fill_where(hidden.clone(), HIDDEN), Some(hidden)),
@@ -228,10 +255,10 @@ impl<B: AttentionOps, C: CheckpointStrategy> AttentionOps for Autodiff<B, C> {
         v: DynTensor<Self>,
         options: AttentionOptions<Self>,
     ) -> [DynTensor<Self>; 2] {
-        let AttentionOptions { scale, causal, lengths, keys, mask, dropout } = options;
+        let AttentionOptions { scale, causal, offset, window, lengths, keys, mask, dropout } = options;
         let plain = |mask: Mask<Self>| Mask::<B>(mask.0);
         let (keys, mask) = (keys.map(plain), mask.map(plain));
-        let options = AttentionOptions { scale, causal, lengths, keys, mask, dropout };
+        let options = AttentionOptions { scale, causal, offset, window, lengths, keys, mask, dropout };
         let mut kept = None;
         let y = record(
             [q, k, v],

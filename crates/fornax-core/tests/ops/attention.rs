@@ -17,7 +17,9 @@ struct Case {
     group: usize,
     width: usize,
     value_width: usize,
-    causal: Option<usize>,
+    causal: bool,
+    offset: usize,
+    window: Option<usize>,
     lengths: bool,
     padding: bool,
     /// Which axes of the mask have their full length.
@@ -33,7 +35,9 @@ const PLAIN: Case = Case {
     group: 1,
     width: 4,
     value_width: 3,
-    causal: None,
+    causal: false,
+    offset: 0,
+    window: None,
     lengths: false,
     padding: false,
     mask: None,
@@ -90,8 +94,12 @@ impl Case {
     fn options<B: Backend>(&self) -> AttentionOptions<B> {
         let device = B::Device::default();
         let mut options = AttentionOptions::new(self.width);
-        if let Some(offset) = self.causal {
-            options = options.causal(offset);
+        options = options.offset(self.offset);
+        if self.causal {
+            options = options.causal();
+        }
+        if let Some(window) = self.window {
+            options = options.window(window);
         }
         if self.lengths {
             options = options.lengths(self.lengths());
@@ -113,7 +121,8 @@ impl Case {
             let at = |axis: usize, position: usize| if shape[axis] == 1 { 0 } else { position };
             mask[((at(0, b) * shape[1] + at(1, h)) * shape[2] + at(2, i)) * self.keys + j]
         });
-        mask && self.causal.is_none_or(|offset| j <= i + offset)
+        mask && (!self.causal || j <= i + self.offset)
+            && self.window.is_none_or(|window| (i + self.offset).abs_diff(j) < window)
             && (!self.lengths || j < self.lengths()[b])
             && (!self.padding || self.padding()[b * self.keys + j])
     }
@@ -203,13 +212,13 @@ impl Case {
 fn cases() -> impl Strategy<Value = Case> {
     let sizes = (1..=3usize, 1..=9usize, 1..=11usize, 1..=2usize, 1..=3usize, 1..=9usize, 1..=5usize);
     let options = (
-        proptest::option::of(0..4usize),
+        (any::<bool>(), 0..4usize, proptest::option::of(1..4usize)),
         any::<bool>(),
         any::<bool>(),
         proptest::option::of(any::<[bool; 3]>()),
         any::<bool>(),
     );
-    (sizes, options).prop_map(|(sizes, (causal, lengths, padding, mask, dropout))| {
+    (sizes, options).prop_map(|(sizes, ((causal, offset, window), lengths, padding, mask, dropout))| {
         let (batch, queries, keys, key_heads, group, width, value_width) = sizes;
         Case {
             batch,
@@ -220,6 +229,8 @@ fn cases() -> impl Strategy<Value = Case> {
             width,
             value_width,
             causal,
+            offset,
+            window,
             lengths,
             padding,
             mask,
@@ -241,8 +252,10 @@ proptest! {
 #[test]
 fn block_limits() {
     for (queries, keys) in [(63, 127), (64, 128), (65, 129), (1, 257), (130, 1)] {
-        for causal in [None, Some(0), Some(100)] {
-            Case { batch: 1, queries, keys, causal, padding: causal.is_some(), ..PLAIN }.check();
+        for (causal, offset, window) in
+            [(false, 0, None), (true, 0, None), (true, 100, None), (true, 3, Some(40)), (false, 70, Some(70))]
+        {
+            Case { batch: 1, queries, keys, causal, offset, window, padding: causal, ..PLAIN }.check();
         }
     }
     Case { queries: 67, keys: 131, lengths: true, dropout: true, group: 2, batch: 3, ..PLAIN }.check();
@@ -319,7 +332,14 @@ fn the_same_bits_for_any_number_of_threads() {
 
 #[test]
 fn gradients_are_finite_differences() {
-    let masked = Case { causal: Some(1), padding: true, mask: Some([true, false, true]), ..PLAIN };
+    let masked = Case {
+        causal: true,
+        offset: 1,
+        window: Some(2),
+        padding: true,
+        mask: Some([true, false, true]),
+        ..PLAIN
+    };
     for case in [PLAIN, Case { group: 2, lengths: true, dropout: true, ..PLAIN }, masked] {
         let [q, k, v, _] = case.points();
         check_gradient(&[q, k, v], 2e-4, |t| {

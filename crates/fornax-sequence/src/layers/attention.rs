@@ -196,7 +196,7 @@ impl<B: Backend> Call<B> {
         };
         let mut options = AttentionOptions::scaled(1.0);
         if self.causal {
-            options = options.causal(0);
+            options = options.causal();
         }
         if let Some(mask) = &self.value_mask {
             options = options.keys(mask.clone());

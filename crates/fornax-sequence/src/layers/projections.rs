@@ -310,18 +310,16 @@ impl Projections {
         let heads = [q.shape()[2], k.shape()[2]];
         let mut options = AttentionOptions::new(q.shape()[3]);
         if self.use_causal_mask {
-            options = options.causal(0);
+            options = options.causal();
         }
         if let Some(padding) = padding {
             options = options.keys(padding);
         }
         let mask =
             mask.map(|mask| attention_mask(mask, [shape[0], heads[0], shape[1], steps])).transpose()?;
-        let window = self.sliding_window.map(|window| band([shape[1], steps], window, &q.device()));
-        let mask = match (mask, window) {
-            (Some(mask), Some(window)) => Some(mask.clone().and(window.expand(&mask.shape()))),
-            (mask, window) => mask.or(window),
-        };
+        if let Some(window) = self.sliding_window {
+            options = options.window(window);
+        }
         if let Some(mask) = mask {
             options = options.mask(mask);
         }
@@ -357,10 +355,4 @@ fn attention_mask<B: Backend>(mask: Value<B>, wanted: [usize; 4]) -> Result<Mask
         return Err(Error::shape("attention mask", format!("{:?}", mask.shape()), wanted));
     }
     Ok(mask.float().equal_scalar(0.0).not().reshape(&shape))
-}
-
-/// Where queries and keys are less than `window` positions apart, `[1, 1, queries, keys]`.
-fn band<B: Backend>([queries, keys]: [usize; 2], window: usize, device: &B::Device) -> Mask<B> {
-    let near = (0..queries).flat_map(|i| (0..keys).map(move |j| i.abs_diff(j) < window));
-    Mask::from_vec(near.collect(), &[1, 1, queries, keys], device)
 }

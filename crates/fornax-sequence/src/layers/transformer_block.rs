@@ -198,7 +198,7 @@ impl Block {
             let [k, v] = projections.keys_and_values(&prefix, [memory.clone(), memory], 0, context)?;
             let mut options = AttentionOptions::new(q.shape()[3]);
             if sight.causal {
-                options = options.causal(0);
+                options = options.causal();
             }
             if let Some(keys) = sight.keys {
                 options = options.keys(keys);
