@@ -168,6 +168,18 @@ impl<B: Backend> Network<B> {
     /// Runs `work` with what the layer `name` computes with outside of training: its weights. It is how a layer is
     /// run otherwise than by the graph, for example a step at a time.
     ///
+    /// ```
+    /// # #[cfg(feature = "flex")] {
+    /// use fornax_core::Flex;
+    /// use fornax_layers::{Sequential, layers::Dense};
+    ///
+    /// let network = Sequential::<Flex>::new([2]).add(Dense::new(3)).build()?;
+    /// let shape = network.with_layer("dense", |context| Ok(context.weight("kernel").shape()))?;
+    /// assert_eq!(shape, [2, 3]);
+    /// # }
+    /// # Ok::<(), fornax_core::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// If there is no such layer, or `work` fails.
     pub fn with_layer<T>(

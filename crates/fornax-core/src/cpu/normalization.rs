@@ -183,7 +183,13 @@ fn forward<B: Host>(x: DynTensor<B>, axis: usize, epsilon: f64) -> [DynTensor<B>
     } else {
         let (mut mean, mut variance) = (vec![0.0; rows], vec![0.0; rows]);
         if !values.is_empty() {
-            rows_forward(values, &mut y, &mut mean, &mut variance, epsilon);
+            let step = task(values.len(), columns);
+            let parts = y.chunks_mut(step).zip(values.chunks(step));
+            let statistics = mean.chunks_mut(step / columns).zip(variance.chunks_mut(step / columns));
+            let work = |_, ((y, x), (mean, variance)): ((&mut [f32], &[f32]), (&mut [f32], &mut [f32]))| {
+                rows_forward(x, y, mean, variance, epsilon);
+            };
+            tasks::each(parts.zip(statistics).collect(), 2 * MOVE * values.len(), work);
         }
         (mean, variance, [rows, 1])
     };
@@ -217,7 +223,13 @@ fn backward<B: Host>(
             columns_backward(&y[range.clone()], &dy[range], &mean, &projection, &inverse, dx);
         });
     } else if !y.is_empty() {
-        rows_backward(y, dy, variance, &mut dx, epsilon);
+        let step = task(y.len(), columns);
+        let parts = dx.chunks_mut(step).zip(variance.chunks(step / columns));
+        let parts = parts.zip(y.chunks(step).zip(dy.chunks(step))).collect();
+        let work = |_, ((dx, variance), (y, dy)): ((&mut [f32], &[f32]), (&[f32], &[f32]))| {
+            rows_backward(y, dy, variance, dx, epsilon);
+        };
+        tasks::each(parts, 2 * MOVE * y.len(), work);
     }
     DynTensor::from_floats(dx, &[rows, columns])
 }

@@ -75,7 +75,11 @@ impl<B: Burn> AttentionOptions<B> {
     }
 
     /// Every query sees every key; scores are scaled by a factor above 0; no dropout.
+    ///
+    /// # Panics
+    /// If the factor is not above 0.
     pub fn scaled(scale: f64) -> Self {
+        assert!(scale > 0.0, "scores are scaled by a factor above 0");
         Self {
             scale,
             causal: false,

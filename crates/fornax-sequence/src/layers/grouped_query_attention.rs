@@ -4,7 +4,8 @@ use fornax_core::{Backend, Error, Result, Value};
 use fornax_layers::{Constraint, Context, Initializer, MultiLayer, Regularizer, Shape, WeightSpecs, setters};
 use serde::{Deserialize, Serialize};
 
-use super::projections::{Heads, Projections, Roles, at_least_one, projection_setters};
+use super::projections::{Heads, Projections, at_least_one, projection_setters};
+use super::roles::Roles;
 
 /// [`MultiHeadAttention`](super::MultiHeadAttention) with fewer heads of keys and values than of queries: query head
 /// `h` attends by key head `h / (num_query_heads / num_key_value_heads)`, which is not copied for it.

@@ -2,8 +2,11 @@
 //! names.
 
 mod projections;
+mod roles;
+mod single_head;
 mod transformer_block;
 
+mod additive_attention;
 mod attention;
 mod grouped_query_attention;
 mod multi_head_attention;
@@ -14,7 +17,8 @@ mod transformer;
 mod transformer_decoder;
 mod transformer_encoder;
 
-pub use attention::{AdditiveAttention, Attention, ScoreMode};
+pub use additive_attention::AdditiveAttention;
+pub use attention::{Attention, ScoreMode};
 pub use grouped_query_attention::GroupedQueryAttention;
 pub use multi_head_attention::MultiHeadAttention;
 pub use position_embedding::PositionEmbedding;

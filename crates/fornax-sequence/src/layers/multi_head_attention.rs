@@ -4,7 +4,8 @@ use fornax_core::{Backend, Result, Value};
 use fornax_layers::{Constraint, Context, Initializer, MultiLayer, Regularizer, Shape, WeightSpecs, setters};
 use serde::{Deserialize, Serialize};
 
-use super::projections::{Heads, Projections, Roles, at_least_one, projection_setters};
+use super::projections::{Heads, Projections, at_least_one, projection_setters};
+use super::roles::Roles;
 
 /// `y = concat_h(softmax(q_h k_hᵀ / sqrt(key_dim)) v_h) W_o + b_o` with `q_h = x_q W_q,h + b_q,h` and so on.
 ///

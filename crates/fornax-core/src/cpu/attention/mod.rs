@@ -5,15 +5,19 @@
 //! block are computed again from the logarithm of that sum. Forward tasks are blocks of queries, whose outputs lie
 //! together; backward tasks are key heads of samples, which own their cotangents. Neither depends on the threads.
 
+mod rows;
+mod seen;
+
 use std::ops::Range;
 
 use super::gemm::{Matrix, gemm};
 use super::host::{Host, HostTensor};
 use super::impl_for_cpu;
-use super::math::exp;
 use super::tasks::{self, MOVE, unwritten};
+use crate::DynTensor;
 use crate::ops::{AttentionOps, AttentionOptions};
-use crate::{DynTensor, Mask, Philox};
+use rows::{Drop, Row, dot, exponentials, multiply, slopes, weights};
+use seen::Seen;
 
 /// Queries of a block.
 const QUERIES: usize = 64;
@@ -49,224 +53,6 @@ impl<'a> Heads<'a> {
     /// A head's positions from one on, as the rows of a matrix.
     fn rows(self, sample: usize, position: usize, head: usize) -> Matrix<'a> {
         Matrix::rows(self.from(sample, position, head), self.stride())
-    }
-}
-
-/// Which keys are seen.
-struct Seen {
-    /// What no query of a sample sees lies outside.
-    ranges: Vec<Range<usize>>,
-    /// `[batch, keys]`.
-    keys: Option<Vec<bool>>,
-    /// The mask and its steps along batch, heads, queries.
-    mask: Option<(Vec<bool>, [usize; 3])>,
-    causal: bool,
-    /// The position of the first query.
-    offset: usize,
-    window: usize,
-    count: usize,
-}
-
-impl Seen {
-    fn new<B: Host>(options: &AttentionOptions<B>, batch: usize, count: usize) -> Self {
-        let keys = options.keys.as_ref().map(Mask::to_vec);
-        let range = |sample: usize| {
-            let len = options.lengths.as_ref().map_or(count, |lengths| lengths[sample].min(count));
-            let Some(keys) = &keys else { return 0..len };
-            let keys = &keys[sample * count..][..len];
-            match keys.iter().position(|&seen| seen) {
-                Some(first) => first..keys.iter().rposition(|&seen| seen).map_or(len, |last| last + 1),
-                None => 0..0,
-            }
-        };
-        let mask = options.mask.as_ref().map(|mask| {
-            let [samples, heads, queries, keys] = mask.shape()[..] else { panic!("a mask of four axes") };
-            assert_eq!(keys, count, "a mask tells for every key");
-            let step = |len: usize, step: usize| if len == 1 { 0 } else { step };
-            let steps =
-                [step(samples, heads * queries * keys), step(heads, queries * keys), step(queries, keys)];
-            (mask.to_vec(), steps)
-        });
-        Self {
-            ranges: (0..batch).map(range).collect(),
-            keys,
-            mask,
-            causal: options.causal,
-            offset: options.offset,
-            window: options.window.unwrap_or(usize::MAX),
-            count,
-        }
-    }
-
-    /// The keys that some of the queries may see.
-    fn range(&self, sample: usize, queries: &Range<usize>) -> Range<usize> {
-        let Range { start, end } = self.ranges[sample].clone();
-        let (first, last) = (self.near(queries.start), self.near(queries.end - 1));
-        start.max(first.start)..end.min(last.end)
-    }
-
-    /// The keys that a query's position lets it see.
-    fn near(&self, query: usize) -> Range<usize> {
-        let position = query + self.offset;
-        let reach = if self.causal { 1 } else { self.window };
-        (position + 1).saturating_sub(self.window)..position.saturating_add(reach)
-    }
-
-    /// Scores of hidden keys become minus infinity.
-    fn hide(
-        &self,
-        (sample, head): (usize, usize),
-        queries: &Range<usize>,
-        keys: &Range<usize>,
-        scores: &mut [f32],
-    ) {
-        let rows = || queries.clone().zip(0..);
-        let (first, last) = (self.near(queries.start), self.near(queries.end - 1));
-        if first.end < keys.end || last.start > keys.start {
-            for (query, row) in rows() {
-                let near = self.near(query);
-                let place = |key: usize| key.clamp(keys.start, keys.end) - keys.start;
-                let row = &mut scores[row * keys.len()..][..keys.len()];
-                row[..place(near.start)].fill(f32::NEG_INFINITY);
-                row[place(near.end)..].fill(f32::NEG_INFINITY);
-            }
-        }
-        if let Some(mask) = &self.keys {
-            let seen = &mask[sample * self.count..][keys.clone()];
-            if seen.contains(&false) {
-                scores.chunks_exact_mut(keys.len()).for_each(|row| hide_row(row, seen));
-            }
-        }
-        if let Some((mask, [samples, heads, step])) = &self.mask {
-            for (query, row) in rows() {
-                let seen = &mask[sample * samples + head * heads + query * step..][keys.clone()];
-                hide_row(&mut scores[row * keys.len()..][..keys.len()], seen);
-            }
-        }
-    }
-}
-
-fn hide_row(scores: &mut [f32], seen: &[bool]) {
-    scores
-        .iter_mut()
-        .zip(seen)
-        .for_each(|(score, &seen)| *score = if seen { *score } else { f32::NEG_INFINITY });
-}
-
-/// Dropout of weights: the mask of an element is the number at its place in `[batch, heads, queries, keys]`.
-#[derive(Clone, Copy)]
-struct Drop {
-    rate: f64,
-    random: Philox,
-    shape: [usize; 3],
-}
-
-impl Drop {
-    /// 0 or `1 / (1 - rate)` for each element of a block.
-    fn draw(
-        self,
-        (sample, head): (usize, usize),
-        queries: &Range<usize>,
-        keys: &Range<usize>,
-        out: &mut [f32],
-    ) {
-        let [heads, query_count, key_count] = self.shape;
-        for (query, row) in queries.clone().zip(out.chunks_exact_mut(keys.len())) {
-            let place = ((sample * heads + head) * query_count + query) * key_count + keys.start;
-            self.random.at(self.random.position() + place as u64).fill_uniform(row);
-        }
-        keep_or_drop(out, self.rate, (1.0 / (1.0 - self.rate)) as f32);
-    }
-}
-
-simd_fn! {
-    /// `kept` where the number drawn is not below `rate`, else 0.
-    fn keep_or_drop(drawn: &mut [f32], rate: f64, kept: f32) {
-        drawn.iter_mut().for_each(|u| *u = if f64::from(*u) < rate { 0.0 } else { kept });
-    }
-}
-
-simd_fn! {
-    /// `x *= factor`.
-    fn multiply(x: &mut [f32], factor: &[f32]) {
-        x.iter_mut().zip(factor).for_each(|(x, factor)| *x *= factor);
-    }
-}
-
-/// What a row has seen so far.
-#[derive(Clone, Copy)]
-pub(super) struct Row {
-    largest: f32,
-    total: f32,
-    /// What the row's sums have to be multiplied with.
-    correction: f32,
-}
-
-simd_fn! {
-    /// Scores become exponentials below the row's largest so far, and each row's state moves on.
-    fn exponentials(scores: &mut [f32], columns: usize, scale: f32, rows: &mut [Row]) {
-        for (scores, row) in scores.chunks_exact_mut(columns).zip(rows) {
-            let mut lanes = [f32::NEG_INFINITY; 16];
-            let mut chunks = scores.chunks_exact_mut(16);
-            for chunk in &mut chunks {
-                for (lane, score) in lanes.iter_mut().zip(chunk) {
-                    *score *= scale;
-                    *lane = if *score > *lane { *score } else { *lane };
-                }
-            }
-            let mut largest = row.largest;
-            for score in chunks.into_remainder() {
-                *score *= scale;
-                largest = if *score > largest { *score } else { largest };
-            }
-            for lane in lanes {
-                largest = if lane > largest { lane } else { largest };
-            }
-            // Below a largest of minus infinity every score is hidden (or NaN, which stays).
-            let base = if largest == f32::NEG_INFINITY { 0.0 } else { largest };
-            let mut sums = [0.0f32; 16];
-            let mut chunks = scores.chunks_exact_mut(16);
-            for chunk in &mut chunks {
-                for (sum, score) in sums.iter_mut().zip(chunk) {
-                    *score = exp(*score - base);
-                    *sum += *score;
-                }
-            }
-            let mut sum: f32 = sums.iter().sum();
-            for score in chunks.into_remainder() {
-                *score = exp(*score - base);
-                sum += *score;
-            }
-            row.correction = exp(row.largest - base);
-            row.total = row.total * row.correction + sum;
-            row.largest = largest;
-        }
-    }
-}
-
-simd_fn! {
-    /// Scores become weights: `exp(scale score - log_sum)`.
-    fn weights(scores: &mut [f32], columns: usize, scale: f32, log_sums: &[f32]) {
-        for (scores, log_sum) in scores.chunks_exact_mut(columns).zip(log_sums) {
-            scores.iter_mut().for_each(|score| *score = exp(*score * scale - log_sum));
-        }
-    }
-}
-
-simd_fn! {
-    /// `dweights` become the cotangents of the products `q k`: `weights (dweights - projection) scale`.
-    fn slopes(weights: &[f32], dweights: &mut [f32], columns: usize, scale: f32, projections: &[f32]) {
-        let rows = dweights.chunks_exact_mut(columns).zip(weights.chunks_exact(columns));
-        for ((dweights, weights), projection) in rows.zip(projections) {
-            dweights.iter_mut().zip(weights).for_each(|(d, weight)| *d = weight * (*d - projection) * scale);
-        }
-    }
-}
-
-simd_fn! {
-    /// The sum of products.
-    fn dot(x: &[f32], y: &[f32]) -> f32 {
-        x.iter().zip(y).map(|(x, y)| x * y).sum()
     }
 }
 
