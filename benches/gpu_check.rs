@@ -4,7 +4,7 @@
 use std::process::ExitCode;
 use std::time::Instant;
 
-use fornax::core::ops::{Activation, ConvGeometry, PoolKind, UpdateRule, Window};
+use fornax::core::ops::{Activation, AttentionOptions, ConvGeometry, PoolKind, UpdateRule, Window};
 use fornax::core::{Cuda, DynTensor, Indices, NdArray, Philox};
 use fornax::prelude::*;
 use fornax::{Error, Result};
@@ -102,14 +102,25 @@ fn operations<B: Backend>() -> Vec<(String, Vec<f32>)> {
     for cotangent in B::scale_and_shift_backward(x.clone(), scale, noise(&[7, 13], 15)) {
         keep("scale_and_shift cotangent", cotangent);
     }
+    let heads = |steps: usize, heads: usize, seed: u64| noise::<B>(&[2, steps, heads, 6], seed);
+    let inputs = || [heads(5, 4, 16), heads(7, 2, 17), heads(7, 2, 18)];
+    let options =
+        || AttentionOptions::new(6).causal().offset(1).lengths(vec![4, 7]).dropout(0.2, Philox::new(4));
+    let [q, k, v] = inputs();
+    let [y, log_sum] = B::dot_product_attention(q, k, v, options());
+    keep("attention", y.clone());
+    let dy = heads(5, 4, 19);
+    for cotangent in B::dot_product_attention_backward(inputs(), [y, log_sum], dy, options()) {
+        keep("attention cotangent", cotangent);
+    }
     keep("dropout", B::dropout(x.clone(), 0.3, &[7, 13], Philox::new(3)));
     let ids = || Indices::<B>::from_vec(vec![3, 0, 3], &[3], &B::Device::default());
     keep("embedding", B::embedding_lookup(x.clone(), ids()));
     keep("embedding dtable", B::embedding_lookup_backward(7, ids(), noise(&[3, 13], 11)));
     let labels = Indices::<B>::from_vec(vec![3, 0, 12, 5, 5, 1, 9], &[7], &B::Device::default());
-    let (losses, probabilities) = B::sparse_cross_entropy(x.clone(), labels.clone());
+    let (losses, probabilities) = B::sparse_cross_entropy(x.clone(), labels.clone(), 0.1);
     keep("cross entropy", losses);
-    keep("cross entropy dx", B::sparse_cross_entropy_backward(probabilities, labels, noise(&[7], 12)));
+    keep("cross entropy dx", B::sparse_cross_entropy_backward(probabilities, labels, 0.1, noise(&[7], 12)));
     let rules = [
         UpdateRule::Sgd { momentum: 0.9, nesterov: true },
         UpdateRule::Adam { beta_1: 0.9, beta_2: 0.999, epsilon: 1e-7, amsgrad: false },

@@ -5,6 +5,7 @@ mod random;
 mod work;
 
 use fornax::prelude::*;
+use fornax::sequence::layers::{Transformer, TransformerEncoder};
 use fornax::{Result, layers::Symbolic, train::Model};
 
 use random::RandomModel;
@@ -13,8 +14,8 @@ pub use work::multiply_adds;
 /// The listings, by the names in docs/benchmarks.md.
 pub const LISTINGS: [&str; 2] = ["dense", "cnn"];
 
-/// A listing, one of the larger models of the race (`mlp-large`, `cnn-large`, `resnet`), or one whose shapes are drawn
-/// (`random-mlp-SEED`, `random-cnn-SEED`), seed 0.
+/// A listing, one of the larger models of the race (`mlp-large`, `cnn-large`, `resnet`, `transformer`), or one whose shapes
+/// are drawn (`random-mlp-SEED`, `random-cnn-SEED`), seed 0.
 ///
 /// # Panics
 /// If there is no such model.
@@ -30,6 +31,11 @@ pub fn model<B: Backend>(name: &str, device: B::Device) -> Result<Model<B>> {
             .add(Conv2D::new(64, 3).activation(Relu))
             .add(Flatten::new()),
         "resnet" => Sequential::new([32, 32, 3]).add(resnet()?),
+        "transformer" => (0..4)
+            .fold(Sequential::new([64, 128]), |network, _| {
+                network.add(TransformerEncoder::new(512, 8).dropout(0.1))
+            })
+            .add(GlobalAveragePooling1D::new()),
         _ => RandomModel::by_name(name).unwrap_or_else(|| panic!("no model {name}")).network(),
     };
     network.device(device).add(Dense::new(10).activation(Softmax)).compile(
@@ -68,6 +74,14 @@ fn normalized<B: Backend>(
     if relu { ReLU::new().apply(&y) } else { Ok(y) }
 }
 
+/// The translation model of the race: three blocks each of 256 features, 8 heads and 512 hidden units, between
+/// vocabularies of 8000 ids.
+pub fn translator<B: Backend>() -> Result<Network<B>> {
+    let (source, target) = (input([None]), input([None]));
+    let layer = Transformer::new(8000, 8000, 256).num_layers(3).intermediate_dim(512);
+    Functional::new([&source, &target], &layer.apply([&source, &target])?).build()
+}
+
 /// Samples of a training step.
 pub fn batch_size(name: &str) -> usize {
     match name {
@@ -82,6 +96,7 @@ pub fn samples(name: &str, count: usize) -> Result<Dataset> {
     let shape = match name {
         "dense" | "mlp-large" => vec![count, 784],
         "resnet" => vec![count, 32, 32, 3],
+        "transformer" => vec![count, 64, 128],
         "cnn" | "cnn-large" => vec![count, 28, 28, 1],
         _ => {
             let model = RandomModel::by_name(name).unwrap_or_else(|| panic!("no model {name}"));

@@ -2,7 +2,7 @@
 //! where the bench consists of products.
 //!
 //! `MODEL-fit` is a training step inside `fit` (batch 32; the large models have their own); `MODEL-predict` a prediction a sample at batch 32;
-//! `MODEL-predict-1` a prediction of one sample. `gemm` and `copy` are the ceilings of the machine: a product of matrices
+//! `MODEL-predict-1` a prediction of one sample; `beam-decode` 32 steps of five beams for 8 sources of 20 ids. `gemm` and `copy` are the ceilings of the machine: a product of matrices
 //! of 1024 x 1024 and a copy of 8 MiB.
 #![forbid(unsafe_code)]
 
@@ -10,8 +10,9 @@ use std::time::Instant;
 
 use fornax::core::{DynTensor, ops::Activation};
 use fornax::prelude::*;
+use fornax::sequence::decoding::{BeamSearch, Limits, TransformerStep};
 use fornax::{Error, Result};
-use fornax_benches::{batch_size, model, multiply_adds, samples};
+use fornax_benches::{batch_size, model, multiply_adds, samples, translator};
 
 fn main() -> Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -41,6 +42,7 @@ fn time<B: Backend>(bench: &str) -> Result<f64> {
     match bench {
         "gemm" => return gemm_ceiling::<B>(),
         "copy" => return copy_ceiling(),
+        "beam-decode" => return beam_decode::<B>(),
         _ => {}
     }
     let kinds = ["-fit", "-predict-1", "-predict"];
@@ -71,6 +73,22 @@ fn time<B: Backend>(bench: &str) -> Result<f64> {
             repeat(20 * steps, || model.predict(&one.inputs()[0]))
         }
     }
+}
+
+/// Five beams with the cache; the weights are random, so that no hypothesis ends before the last step.
+fn beam_decode<B: Backend>() -> Result<f64> {
+    let network = translator::<B>()?;
+    let decoder = TransformerStep::new(&network, "transformer", 32)?;
+    let mut random = Philox::new(1);
+    let sources = Array::from_i32([8, 20], (0..160).map(|_| 3 + random.below(7997) as i32).collect())?;
+    let limits = Limits { start: 1, end: 2, max_steps: 32 };
+    repeat(5, || {
+        let found = BeamSearch::new(5).search(&decoder, decoder.start(&sources)?, 8, limits)?;
+        match found.iter().all(|found| found[0].tokens.len() == 32) {
+            true => Ok(()),
+            false => Err(Error::data("hypotheses", "one that ended", "32 steps of each")),
+        }
+    })
 }
 
 /// A product of matrices of 1024 x 1024: what the machine can do at best.

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 BATCH = {"mlp-large": 256, "cnn-large": 256, "resnet": 64}
-SHAPE = {"dense": (784,), "mlp-large": (784,), "resnet": (3, 32, 32)}
+SHAPE = {"dense": (784,), "mlp-large": (784,), "resnet": (3, 32, 32), "transformer": (64, 128)}
 CALLS = {"dense": 1000, "cnn": 60}
 
 
@@ -48,7 +48,51 @@ def resnet():
     )
 
 
-MODELS = {"dense": lambda: mlp(64), "mlp-large": lambda: mlp(1024), "cnn": cnn, "cnn-large": cnn, "resnet": resnet}
+class Mean(nn.Module):
+    def forward(self, x):
+        return x.mean(1)
+
+
+def transformer():
+    layer = nn.TransformerEncoderLayer(128, 8, 512, dropout=0.1, batch_first=True)
+    return nn.Sequential(nn.TransformerEncoder(layer, 4, enable_nested_tensor=False), Mean(), nn.Linear(128, 10))
+
+
+class Translator(nn.Module):
+    """Three blocks each of 256 features, decoded by beam search with the whole prefix at every step."""
+
+    def __init__(self, vocabulary=8000, width=256):
+        super().__init__()
+        self.embedding = nn.Embedding(vocabulary, width)
+        options = dict(d_model=width, nhead=8, dim_feedforward=512, batch_first=True)
+        self.encoder = nn.TransformerEncoder(nn.TransformerEncoderLayer(**options), 3, enable_nested_tensor=False)
+        self.decoder = nn.TransformerDecoder(nn.TransformerDecoderLayer(**options), 3)
+        positions = torch.arange(64)[:, None] / 10000 ** (torch.arange(0, width, 2) / width)
+        self.positions = torch.stack([positions.sin(), positions.cos()], -1).reshape(64, width)
+
+    def embed(self, ids):
+        return self.embedding(ids) * self.embedding.embedding_dim**0.5 + self.positions[: ids.shape[1]]
+
+    def beam_search(self, sources, beams=5, steps=32):
+        count, vocabulary = len(sources), self.embedding.num_embeddings
+        memory = self.encoder(self.embed(sources)).repeat_interleave(beams, 0)
+        tokens = torch.ones(count * beams, 1, dtype=torch.long)
+        scores = torch.full((count, beams), -1e9)
+        scores[:, 0] = 0.0
+        for step in range(steps):
+            mask = nn.Transformer.generate_square_subsequent_mask(step + 1)
+            y = self.decoder(self.embed(tokens), memory, tgt_mask=mask, tgt_is_causal=True)[:, -1]
+            logits = (y @ self.embedding.weight.T).log_softmax(-1).view(count, beams, vocabulary)
+            scores, best = (scores[..., None] + logits).view(count, -1).topk(beams)
+            rows = (best // vocabulary + beams * torch.arange(count)[:, None]).view(-1)
+            tokens = torch.cat([tokens[rows], (best % vocabulary).view(-1, 1)], 1)
+        return tokens
+
+
+MODELS = {
+    "dense": lambda: mlp(64), "mlp-large": lambda: mlp(1024), "cnn": cnn, "cnn-large": cnn, "resnet": resnet,
+    "transformer": transformer,
+}
 
 
 def timed(calls, call):
@@ -65,6 +109,13 @@ def main(threads, variant, benches):
         torch.set_num_threads(threads)
     torch.manual_seed(1)
     for bench in benches:
+        if bench == "beam-decode":
+            if variant == "eager":
+                model, sources = Translator().eval(), torch.randint(3, 8000, (8, 20))
+                with torch.inference_mode():
+                    ms = timed(5, lambda: model.beam_search(sources))
+                print(json.dumps({"bench": bench, "ms": ms}), flush=True)
+            continue
         name = next(name for name in sorted(MODELS, key=len, reverse=True) if bench.startswith(name + "-"))
         kind = bench[len(name) + 1 :]
         batch, calls = BATCH.get(name, 32), CALLS.get(name, 12)

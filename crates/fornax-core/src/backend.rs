@@ -6,14 +6,15 @@
 use burn::tensor::backend::Backend as Burn;
 
 use crate::ops::{
-    ActivationOps, ConvOps, DenseOps, DropoutOps, EmbeddingOps, LossOps, NormalizationOps, OptimizerOps,
-    PoolOps,
+    ActivationOps, AttentionOps, ConvOps, DenseOps, DropoutOps, EmbeddingOps, LossOps, NormalizationOps,
+    OptimizerOps, PoolOps,
 };
 
 /// Every operation family that Fornax adds, on top of Burn's backend.
 pub trait Backend:
     Burn
     + ActivationOps
+    + AttentionOps
     + ConvOps
     + DenseOps
     + DropoutOps
@@ -28,6 +29,7 @@ pub trait Backend:
 impl<B> Backend for B where
     B: Burn
         + ActivationOps
+        + AttentionOps
         + ConvOps
         + DenseOps
         + DropoutOps
@@ -69,11 +71,11 @@ macro_rules! by_burn {
 }
 
 #[cfg(feature = "cuda")]
-by_burn!(Cuda: ActivationOps, ConvOps, DenseOps, DropoutOps, EmbeddingOps, LossOps, NormalizationOps, OptimizerOps, PoolOps);
+by_burn!(Cuda: ActivationOps, AttentionOps, ConvOps, DenseOps, DropoutOps, EmbeddingOps, LossOps, NormalizationOps, OptimizerOps, PoolOps);
 
 // The oracle of the tests: every family by Burn's operations in f64.
 #[cfg(feature = "ndarray")]
-by_burn!(NdArray<f64>: ActivationOps, ConvOps, DenseOps, DropoutOps, EmbeddingOps, LossOps, NormalizationOps, OptimizerOps, PoolOps);
+by_burn!(NdArray<f64>: ActivationOps, AttentionOps, ConvOps, DenseOps, DropoutOps, EmbeddingOps, LossOps, NormalizationOps, OptimizerOps, PoolOps);
 
 /// What is done once for each plain backend that is compiled in, by [`visit_backends`].
 pub trait BackendVisitor {

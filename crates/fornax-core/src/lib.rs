@@ -1,5 +1,8 @@
 //! The foundation of Fornax: backends and their operation families, devices, seeds, arrays and errors.
 
+#[macro_use]
+mod simd;
+
 mod array;
 mod autodiff;
 mod backend;
@@ -8,6 +11,7 @@ mod cpu;
 pub mod device;
 mod error;
 mod indices;
+mod math;
 pub mod ops;
 mod random;
 mod tensor;
@@ -27,6 +31,7 @@ pub use backend::{Autodiff, Backend, BackendVisitor, visit_backends};
 pub use burn;
 pub use error::{Error, ErrorKind, Result};
 pub use indices::{Indices, Mask};
+pub use math::{largest, log_sum_exp};
 pub use random::Philox;
 pub use tensor::DynTensor;
 pub use value::Value;

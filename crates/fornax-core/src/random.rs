@@ -130,11 +130,7 @@ impl Philox {
             *value = self.uniform();
         }
         let rest = rest.into_slice();
-        let first = self.position / 4;
-        for (index, chunk) in rest.chunks_mut(4).enumerate() {
-            let block = self.block(first + index as u64);
-            chunk.iter_mut().zip(block).for_each(|(value, bits)| *value = to_unit(bits));
-        }
+        fill_blocks(rest, self.position / 4, *self);
         self.position += rest.len() as u64;
     }
 
@@ -162,6 +158,72 @@ fn philox4x32(mut counter: [u32; 4], mut key: [u32; 2]) -> [u32; 4] {
         key = [key[0].wrapping_add(0x9E37_79B9), key[1].wrapping_add(0xBB67_AE85)];
     }
     counter
+}
+
+/// The numbers of a stream from block `first` on.
+fn fill_blocks(out: &mut [f32], first: u64, stream: Philox) {
+    let start = 0;
+    #[cfg(target_arch = "x86_64")]
+    let start = if std::is_x86_feature_detected!("avx2") {
+        // SAFETY: the machine has these instructions.
+        unsafe { fill_by_avx2(out, first, stream) }
+    } else {
+        start
+    };
+    for (index, chunk) in out[start..].chunks_mut(4).enumerate() {
+        let block = stream.block(first.wrapping_add((start / 4 + index) as u64));
+        chunk.iter_mut().zip(block).for_each(|(value, bits)| *value = to_unit(bits));
+    }
+}
+
+/// Fills whole runs of eight blocks and returns how many numbers that were. A 64-bit lane holds a 32-bit word of a
+/// block; what is in its upper half does not count, as it does not to the multiplication.
+// Written out: the compiler packs the words after every round when it vectorises loops by itself, three times slower.
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2")]
+fn fill_by_avx2(out: &mut [f32], first: u64, stream: Philox) -> usize {
+    use std::arch::x86_64::*;
+
+    let all = |value: u64| _mm256_set1_epi64x(value as i64);
+    let (m0, m1, scale) = (all(0xD251_1F53), all(0xCD9E_8D57), _mm256_set1_ps(1.0 / (1u32 << 24) as f32));
+    let mut keys = [[all(0); 2]; 10];
+    let mut key = [stream.seed as u32, (stream.seed >> 32) as u32];
+    for keys in &mut keys {
+        *keys = key.map(|key| all(key.into()));
+        key = [key[0].wrapping_add(0x9E37_79B9), key[1].wrapping_add(0xBB67_AE85)];
+    }
+    let mut runs = out.chunks_exact_mut(32);
+    let mut index = _mm256_add_epi64(all(first), _mm256_set_epi64x(3, 2, 1, 0));
+    let mut filled = 0;
+    for run in &mut runs {
+        let next = _mm256_add_epi64(index, all(4));
+        let mut a = [index, next];
+        let mut b = a.map(|a| _mm256_srli_epi64::<32>(a));
+        let (mut c, mut d) = ([all(stream.stream); 2], [all(stream.stream >> 32); 2]);
+        for [key_0, key_1] in &keys {
+            for half in 0..2 {
+                let (left, right) = (_mm256_mul_epu32(a[half], m0), _mm256_mul_epu32(c[half], m1));
+                a[half] = _mm256_xor_si256(_mm256_xor_si256(_mm256_srli_epi64::<32>(right), b[half]), *key_0);
+                c[half] = _mm256_xor_si256(_mm256_xor_si256(_mm256_srli_epi64::<32>(left), d[half]), *key_1);
+                (b[half], d[half]) = (right, left);
+            }
+        }
+        let joined = |low, high| _mm256_blend_epi32::<0b1010_1010>(low, _mm256_slli_epi64::<32>(high));
+        for (half, run) in run.chunks_exact_mut(16).enumerate() {
+            let (ab, cd) = (joined(a[half], b[half]), joined(c[half], d[half]));
+            let (even, odd) = (_mm256_unpacklo_epi64(ab, cd), _mm256_unpackhi_epi64(ab, cd));
+            let blocks =
+                [_mm256_permute2x128_si256::<0x20>(even, odd), _mm256_permute2x128_si256::<0x31>(even, odd)];
+            for (bits, run) in blocks.into_iter().zip(run.chunks_exact_mut(8)) {
+                let numbers = _mm256_mul_ps(_mm256_cvtepi32_ps(_mm256_srli_epi32::<8>(bits)), scale);
+                // SAFETY: the run has eight numbers.
+                unsafe { _mm256_storeu_ps(run.as_mut_ptr(), numbers) };
+            }
+        }
+        index = _mm256_add_epi64(next, all(4));
+        filled += 32;
+    }
+    filled
 }
 
 fn to_unit(bits: u32) -> f32 {
@@ -195,8 +257,8 @@ mod tests {
 
     #[test]
     fn filling_equals_drawing() {
-        for start in 0..5 {
-            for len in 0..11 {
+        for start in [0, 1, 2, 3, 4, (1 << 34) - 9] {
+            for len in [0, 1, 2, 3, 4, 5, 10, 63, 64, 65, 131] {
                 let (mut one, mut all) = (Philox::new(3).at(start), Philox::new(3).at(start));
                 let mut filled = vec![0.0; len];
                 all.fill_uniform(&mut filled);

@@ -168,6 +168,14 @@ impl<B: Burn> DynTensor<B> {
         Self(B::float_slice(self.0, &slices))
     }
 
+    /// This tensor with `values` in the place of the elements from `start` on along `axis`; without a copy where
+    /// nothing else holds the tensor.
+    pub fn assign(self, axis: usize, start: usize, values: Self) -> Self {
+        let mut slices = vec![Slice::full(); self.rank()];
+        slices[axis] = Slice::new(start as isize, Some((start + values.shape()[axis]) as isize), 1);
+        Self(B::float_slice_assign(self.0, &slices, values.0))
+    }
+
     /// Tensors joined along `axis`.
     pub fn concatenate(parts: Vec<Self>, axis: usize) -> Self {
         Self(B::float_cat(parts.into_iter().map(|part| part.0).collect(), axis))

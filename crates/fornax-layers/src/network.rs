@@ -3,9 +3,9 @@
 use fornax_core::{Array, Autodiff, Backend, DynTensor, Error, Philox, Result, Value};
 use serde_json::{Value as Json, json};
 
-use crate::graph::{Graph, root_context};
+use crate::graph::{Graph, Member, root_context};
 use crate::layer::{Effects, Initial, WeightSpec};
-use crate::{Constraint, Context, Node, Regularizer, Shape, WeightSpecs};
+use crate::{Constraint, Context, MultiLayer, Node, Regularizer, Shape, WeightSpecs};
 
 /// A model without an optimizer: structure and weights.
 #[derive(Debug)]
@@ -152,6 +152,58 @@ impl<B: Backend> Network<B> {
         self.graph.layers.iter().map(|member| (member.name.as_str(), member.node.class_name()))
     }
 
+    /// The layer `name` with its hyper-parameters.
+    ///
+    /// # Errors
+    /// If there is none, or it is of another class.
+    pub fn layer<L: MultiLayer>(&self, name: &str) -> Result<L> {
+        let member = self.member(name)?;
+        if member.node.class_name() != L::NAME {
+            return Err(Error::argument(format!("layer {name}"), member.node.class_name(), L::NAME));
+        }
+        L::deserialize(member.node.config())
+            .map_err(|error| Error::mismatch(format!("configuration of {}", L::NAME), error, "its arguments"))
+    }
+
+    /// Runs `work` with what the layer `name` computes with outside of training: its weights. It is how a layer is
+    /// run otherwise than by the graph, for example a step at a time.
+    ///
+    /// ```
+    /// # #[cfg(feature = "flex")] {
+    /// use fornax_core::Flex;
+    /// use fornax_layers::{Sequential, layers::Dense};
+    ///
+    /// let network = Sequential::<Flex>::new([2]).add(Dense::new(3)).build()?;
+    /// let shape = network.with_layer("dense", |context| Ok(context.weight("kernel").shape()))?;
+    /// assert_eq!(shape, [2, 3]);
+    /// # }
+    /// # Ok::<(), fornax_core::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// If there is no such layer, or `work` fails.
+    pub fn with_layer<T>(
+        &self,
+        name: &str,
+        work: impl FnOnce(&mut Context<'_, B>) -> Result<T>,
+    ) -> Result<T> {
+        let member = self.member(name)?;
+        let mut effects = Effects::default();
+        let mut context = Context {
+            names: &member.weight_names,
+            base: member.weights.start,
+            ..root_context(&self.weights[member.weights.clone()], false, Philox::new(self.seed), &mut effects)
+        };
+        work(&mut context).map_err(|error| error.within(member.place()))
+    }
+
+    fn member(&self, name: &str) -> Result<&Member<B>> {
+        self.graph.layers.iter().find(|member| member.name == name).ok_or_else(|| {
+            let names: Vec<&str> = self.graph.layers.iter().map(|member| member.name.as_str()).collect();
+            Error::argument("layer", name, format!("one of {}", names.join(", ")))
+        })
+    }
+
     /// What is known of the weights.
     pub fn variables(&self) -> &[Variable<B>] {
         &self.variables
@@ -204,10 +256,8 @@ impl<B: Backend> Network<B> {
     /// # Errors
     /// If there is no layer of that name.
     pub fn set_trainable(&mut self, layer: &str, trainable: bool) -> Result<()> {
-        let Some(at) = self.graph.layers.iter().position(|member| member.name == layer) else {
-            let names: Vec<&str> = self.graph.layers.iter().map(|member| member.name.as_str()).collect();
-            return Err(Error::argument("layer", layer, format!("one of {}", names.join(", "))));
-        };
+        self.member(layer)?;
+        let at = self.graph.layers.iter().position(|member| member.name == layer).expect("it was found");
         let mut specs = WeightSpecs::default();
         let call = self.graph.calls.iter().find(|call| call.layer == at).expect("every layer is called");
         let inputs: Vec<Shape> = call.inputs.iter().map(|&slot| self.slot_shape(slot)).collect();

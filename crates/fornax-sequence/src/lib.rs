@@ -4,6 +4,8 @@
 
 pub mod crf;
 pub mod ctc;
+pub mod decoding;
+pub mod layers;
 pub mod metrics;
 
 mod rows;

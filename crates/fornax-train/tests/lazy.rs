@@ -15,7 +15,11 @@ fn network<B: Backend>(embedding: Embedding) -> Network<B> {
     Sequential::new([3]).seed(1).add(embedding).add(Flatten::new()).add(Dense::new(1)).build().unwrap()
 }
 
-fn train<B: Backend>(embedding: Embedding, optimizer: impl Into<Optimizer>, batches: &[[i32; 6]]) -> Model<B> {
+fn train<B: Backend>(
+    embedding: Embedding,
+    optimizer: impl Into<Optimizer>,
+    batches: &[[i32; 6]],
+) -> Model<B> {
     let mut model = network::<B>(embedding).compile(optimizer, MeanSquaredError, ()).unwrap();
     for batch in batches {
         let x = Array::from_i32([2, 3], batch.to_vec()).unwrap();

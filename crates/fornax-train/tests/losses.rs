@@ -269,3 +269,20 @@ fn a_loss_of_ones_own_trains_and_is_saved_by_name() {
     let value = Value::<fornax_core::Flex>::from(DynTensor::zeros(&[1, 1], &Default::default()));
     assert_eq!(loaded.losses(&value, &value).unwrap_err().kind(), ErrorKind::Training);
 }
+
+/// The numbers are those of `torch.nn.functional.cross_entropy`.
+#[test]
+fn class_indices_are_smoothed_as_in_pytorch() {
+    let device = Default::default();
+    let logits = Array::from_vec([2, 3], vec![1.0, 2.0, 3.0, 0.5, -1.0, 0.0]).unwrap();
+    let logits = Value::<fornax_core::Flex>::from_array(&logits, &device);
+    let loss = SparseCategoricalCrossentropy::new().from_logits(true).label_smoothing(0.1);
+    let labels = |second: i32| Value::from_array(&vec![0, second].into(), &device);
+    let found = Loss::from(loss).losses(&labels(2), &logits).unwrap();
+    assert_close(&found.to_vec(), &[2.307_606, 1.120_797_3], 1e-6, "smoothed");
+    let ignoring = Loss::from(loss.ignore_class(Some(-1)));
+    let found = ignoring.reduced(&labels(-1), &logits, None).unwrap().to_scalar();
+    assert!((found - 2.307_606).abs() < 1e-6, "{found}");
+    let error = Loss::from(loss.label_smoothing(1.5)).validate().unwrap_err().to_string();
+    assert!(error.contains("label_smoothing: found 1.5, wanted a number from 0 to 1"), "{error}");
+}

@@ -12,7 +12,7 @@ use crate::Outcome;
 use crate::process::{cargo, check, flag, nothing_left, option, root};
 use race::{Contender, Times};
 
-const BENCHES: [&str; 10] = [
+const BENCHES: [&str; 12] = [
     "dense-fit",
     "dense-predict",
     "dense-predict-1",
@@ -22,6 +22,8 @@ const BENCHES: [&str; 10] = [
     "mlp-large-fit",
     "cnn-large-fit",
     "resnet-fit",
+    "transformer-fit",
+    "beam-decode",
     "dense-process",
 ];
 

@@ -5,6 +5,7 @@
 use super::host::{Host, HostTensor};
 use super::impl_for_cpu;
 use super::math::{erf, exp, sigmoid, tanh};
+use super::tasks::{self, MOVE};
 use crate::DynTensor;
 use crate::ops::{Activation, ActivationOps, activation};
 
@@ -63,7 +64,7 @@ simd_fn! {
     fn apply_backward(x: &[f32], y: &[f32], dy: &mut [f32], activation: Activation) {
         use Activation as A;
         match activation {
-            A::Relu => relu_backward(y, dy),
+            A::Relu => rectified_backward(y, dy),
             A::Relu6 => each_backward(x, y, dy, |_, y| if y > 0.0 && y < 6.0 { 1.0 } else { 0.0 }),
             A::LeakyRelu => each_backward(x, y, dy, |x, _| if x > 0.0 { 1.0 } else { 0.2 }),
             A::Elu | A::Celu => each_backward(x, y, dy, |x, y| if x > 0.0 { 1.0 } else { y + 1.0 }),
@@ -83,14 +84,37 @@ simd_fn! {
     }
 }
 
+/// Elements of a task.
+const TASK: usize = 1 << 16;
+
+/// [`apply`] by several threads.
+fn apply_all(x: &mut [f32], activation: Activation) {
+    let cost = MOVE * x.len();
+    tasks::each(x.chunks_mut(TASK).collect(), cost, |_, x: &mut [f32]| apply(x, activation));
+}
+
+/// [`apply_backward`] by several threads.
+fn apply_all_backward(x: &[f32], y: &[f32], dy: &mut [f32], activation: Activation) {
+    let cost = MOVE * dy.len();
+    let parts = dy.chunks_mut(TASK).zip(x.chunks(TASK).zip(y.chunks(TASK))).collect();
+    tasks::each(parts, cost, |_, (dy, (x, y)): (&mut [f32], (&[f32], &[f32]))| {
+        apply_backward(x, y, dy, activation);
+    });
+}
+
 /// `x = max(x, 0)`.
 pub(super) fn relu(x: &mut [f32]) {
-    apply(x, Activation::Relu);
+    apply_all(x, Activation::Relu);
+}
+
+/// `dy = 0` where `y` is not positive.
+pub(super) fn relu_backward(y: &[f32], dy: &mut [f32]) {
+    apply_all_backward(y, y, dy, Activation::Relu);
 }
 
 simd_fn! {
     /// `dy = 0` where `y` is not positive.
-    fn relu_backward(y: &[f32], dy: &mut [f32]) {
+    fn rectified_backward(y: &[f32], dy: &mut [f32]) {
         dy.iter_mut().zip(y).for_each(|(dy, &y)| *dy = if y > 0.0 { *dy } else { 0.0 });
     }
 }
@@ -132,7 +156,7 @@ impl_for_cpu!(ActivationOps {
             }
             _ if is_elementwise(activation) => {
                 let mut x = x.standard();
-                apply(x.floats_mut(), activation);
+                apply_all(x.floats_mut(), activation);
                 x
             }
             _ => activation::reference(x, activation),
@@ -154,7 +178,7 @@ impl_for_cpu!(ActivationOps {
             }
             _ if is_elementwise(activation) => {
                 let (x, y, mut dy) = (x.standard(), y.standard(), dy.standard());
-                apply_backward(x.floats(), y.floats(), dy.floats_mut(), activation);
+                apply_all_backward(x.floats(), y.floats(), dy.floats_mut(), activation);
                 dy
             }
             _ => activation::reference_backward(x, y, dy, activation),

@@ -1,9 +1,7 @@
 //! The CPU kernels, loops over slices that NdArray and Flex share, and what binds them to the two backends.
 
-#[macro_use]
-mod simd;
-
 mod activation;
+mod attention;
 mod conv;
 mod dense;
 mod depthwise;
@@ -13,13 +11,14 @@ mod gemm;
 mod host;
 mod lanes;
 mod loss;
-mod math;
 mod normalization;
 mod optimizer;
 mod pool;
 mod product;
 mod row;
 mod tasks;
+
+use crate::math;
 
 /// Implements an operation family for both CPU backends with the same body.
 macro_rules! impl_for_cpu {

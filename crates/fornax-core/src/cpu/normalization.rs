@@ -4,6 +4,7 @@
 //!
 //! Rows are cut into up to eight tasks whose sums are added in their order, so that they do not depend on threads.
 
+use super::gemm::add_row;
 use super::host::{Host, HostTensor};
 use super::impl_for_cpu;
 use super::tasks::{self, MOVE, unwritten};
@@ -294,7 +295,13 @@ fn forward<B: Host>(
     } else {
         let (mut mean, mut variance) = (vec![0.0; rows], vec![0.0; rows]);
         if !values.is_empty() {
-            rows_forward(values, scale, shift, &mut y, &mut mean, &mut variance, epsilon);
+            let step = task(values.len(), columns);
+            let parts = y.chunks_mut(step).zip(values.chunks(step));
+            let statistics = mean.chunks_mut(step / columns).zip(variance.chunks_mut(step / columns));
+            let work = |_, ((y, x), (mean, variance)): ((&mut [f32], &[f32]), (&mut [f32], &mut [f32]))| {
+                rows_forward(x, scale, shift, y, mean, variance, epsilon);
+            };
+            tasks::each(parts.zip(statistics).collect(), 2 * MOVE * values.len(), work);
         }
         (mean, variance, [rows, 1])
     };
@@ -337,11 +344,25 @@ fn backward<B: Host>(
         let dscale = narrow(products.iter().zip(&inverse).map(|(product, inverse)| product * inverse));
         (dscale, narrow(sums.into_iter()))
     } else {
-        let (mut dscale, mut dshift) = (vec![0.0; columns], vec![0.0; columns]);
-        if !x.is_empty() {
-            let statistics = Statistics { mean, variance, scale, epsilon };
-            rows_backward(x, dy, statistics, &mut dx, &mut dscale, &mut dshift);
-        }
+        let zeros = || (vec![0.0; columns], vec![0.0; columns]);
+        let parts = if x.is_empty() {
+            vec![]
+        } else {
+            let step = task(x.len(), columns);
+            let statistics = mean.chunks(step / columns).zip(variance.chunks(step / columns));
+            let parts = dx.chunks_mut(step).zip(x.chunks(step).zip(dy.chunks(step))).zip(statistics);
+            tasks::each(parts.collect(), 2 * MOVE * x.len(), |_, ((dx, (x, dy)), (mean, variance))| {
+                let (mut dscale, mut dshift) = zeros();
+                let statistics = Statistics { mean, variance, scale, epsilon };
+                rows_backward(x, dy, statistics, dx, &mut dscale, &mut dshift);
+                (dscale, dshift)
+            })
+        };
+        let (dscale, dshift) = parts.into_iter().fold(zeros(), |(mut dscale, mut dshift), part| {
+            add_row(&mut dscale, &part.0);
+            add_row(&mut dshift, &part.1);
+            (dscale, dshift)
+        });
         (dscale, dshift)
     };
     [

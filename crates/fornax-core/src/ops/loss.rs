@@ -1,7 +1,8 @@
 //! Losses, one a row: cross entropy from logits, and what is computed on the host.
 //!
 //! Cross entropy `l_r = -sum_c t_rc log softmax(z_r)_c` is one node with the cotangent
-//! `dz = (softmax(z) sum(t) - t) dl`, instead of five and their intermediates.
+//! `dz = (softmax(z) sum(t) - t) dl`, instead of five and their intermediates. Label smoothing (Szegedy et al. 2016) mixes
+//! the targets with the uniform distribution: `(1 - s) t + s / classes`.
 //!
 //! [`LossOps::row_losses`] is the node for losses that are dynamic programs (CTC, conditional random fields): their
 //! gradient comes out of the same pass as their value, and composed of tensor operations a time step would cost dozens
@@ -15,12 +16,13 @@ use crate::{DynTensor, Indices};
 
 /// Cross entropies on a backend; `logits [rows, classes]`, losses `[rows]`.
 pub trait LossOps: Burn {
-    /// The loss of each row and the probabilities, for one class index a row.
+    /// The loss of each row and the probabilities, for one class index a row, smoothed by `smoothing` from 0 to 1.
     fn sparse_cross_entropy(
         logits: DynTensor<Self>,
         labels: Indices<Self>,
+        smoothing: f64,
     ) -> (DynTensor<Self>, DynTensor<Self>) {
-        let targets = one_hot(&logits, labels);
+        let targets = smoothed(&logits, labels, smoothing);
         reference(logits, targets)
     }
 
@@ -28,9 +30,10 @@ pub trait LossOps: Burn {
     fn sparse_cross_entropy_backward(
         probabilities: DynTensor<Self>,
         labels: Indices<Self>,
+        smoothing: f64,
         dlosses: DynTensor<Self>,
     ) -> DynTensor<Self> {
-        let targets = one_hot(&probabilities, labels);
+        let targets = smoothed(&probabilities, labels, smoothing);
         reference_backward(probabilities, targets, dlosses)
     }
 
@@ -73,27 +76,32 @@ fn reference_backward<B: Burn>(
     probabilities.mul(total).sub(targets).mul(dlosses.reshape(&[rows, 1]))
 }
 
-fn one_hot<B: Burn>(like: &DynTensor<B>, labels: Indices<B>) -> DynTensor<B> {
-    let rows = like.shape()[0];
-    let ones = DynTensor::<B>::full(&[rows, 1], 1.0, &like.device());
-    DynTensor(B::float_scatter_add(1, like.zeros_like().0, labels.reshape(&[rows, 1]).0, ones.0))
+/// The smoothed target probabilities, of the shape of `like`.
+fn smoothed<B: Burn>(like: &DynTensor<B>, labels: Indices<B>, smoothing: f64) -> DynTensor<B> {
+    let (rows, classes, device) = (like.shape()[0], like.shape()[1], like.device());
+    let rest = DynTensor::<B>::full(&[rows, classes], smoothing / classes as f64, &device);
+    let own = DynTensor::<B>::full(&[rows, 1], 1.0 - smoothing, &device);
+    DynTensor(B::float_scatter_add(1, rest.0, labels.reshape(&[rows, 1]).0, own.0))
 }
 
 impl<B: LossOps, C: CheckpointStrategy> LossOps for Autodiff<B, C> {
     fn sparse_cross_entropy(
         logits: DynTensor<Self>,
         labels: Indices<Self>,
+        smoothing: f64,
     ) -> (DynTensor<Self>, DynTensor<Self>) {
         let labels = Indices::<B>(labels.0);
         let mut probabilities = None;
         let losses = record(
             [logits],
             |[logits]| {
-                let (losses, kept) = B::sparse_cross_entropy(logits, labels.clone());
+                let (losses, kept) = B::sparse_cross_entropy(logits, labels.clone(), smoothing);
                 probabilities = Some(kept.clone());
-                (losses, (kept, labels))
+                (losses, (kept, labels, smoothing))
             },
-            |(kept, labels), dlosses, _| [Some(B::sparse_cross_entropy_backward(kept, labels, dlosses))],
+            |(kept, labels, smoothing), dlosses, _| {
+                [Some(B::sparse_cross_entropy_backward(kept, labels, smoothing, dlosses))]
+            },
         );
         (losses, super::constant(probabilities.expect("the forward pass has run")))
     }

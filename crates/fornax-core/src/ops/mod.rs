@@ -6,6 +6,7 @@
 //! `cpu/`, under the family's name.
 
 pub(crate) mod activation;
+mod attention;
 pub(crate) mod conv;
 pub(crate) mod dense;
 pub(crate) mod dropout;
@@ -16,6 +17,7 @@ pub(crate) mod optimizer;
 mod pool;
 
 pub use activation::{Activation, ActivationOps};
+pub use attention::{AttentionOps, AttentionOptions};
 pub use conv::{ConvGeometry, ConvOps};
 pub use dense::DenseOps;
 pub use dropout::DropoutOps;

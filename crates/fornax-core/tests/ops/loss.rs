@@ -39,17 +39,21 @@ fn check<B: Backend>(rows: usize, classes: usize) {
 
     let labels = labels(rows, classes);
     let indices = || Indices::from_vec(labels.clone(), &[rows], &device);
-    let one_hot: Vec<f32> = labels
-        .iter()
-        .flat_map(|&label| (0..classes).map(move |class| f32::from(u8::from(class == label as usize))))
-        .collect();
-    let probabilities = close(B::sparse_cross_entropy(tensor(&logits), indices()), &one_hot);
-    let dlosses = point(&[rows], 3);
-    let kept = DynTensor::from_vec(probabilities.clone(), &[rows, classes], &device);
-    let found = B::sparse_cross_entropy_backward(kept, indices(), tensor(&dlosses));
-    let difference = probabilities.iter().zip(&one_hot).map(|(p, t)| p - t);
-    let dlogits: Vec<f32> = difference.enumerate().map(|(at, d)| d * dlosses.1[at / classes]).collect();
-    assert_close(&found.to_vec(), &dlogits, 1e-5, &place);
+    for smoothing in [0.0, 0.2] {
+        let target = |label: i32, class: usize| {
+            let own = if class == label as usize { 1.0 - smoothing } else { 0.0 };
+            (own + smoothing / classes as f64) as f32
+        };
+        let targets: Vec<f32> =
+            labels.iter().flat_map(|&label| (0..classes).map(move |class| target(label, class))).collect();
+        let probabilities = close(B::sparse_cross_entropy(tensor(&logits), indices(), smoothing), &targets);
+        let dlosses = point(&[rows], 3);
+        let kept = DynTensor::from_vec(probabilities.clone(), &[rows, classes], &device);
+        let found = B::sparse_cross_entropy_backward(kept, indices(), smoothing, tensor(&dlosses));
+        let difference = probabilities.iter().zip(&targets).map(|(p, t)| p - t);
+        let dlogits: Vec<f32> = difference.enumerate().map(|(at, d)| d * dlosses.1[at / classes]).collect();
+        assert_close(&found.to_vec(), &dlogits, 1e-5, &place);
+    }
 }
 
 /// Targets that are no probabilities: the law holds for any.
@@ -60,7 +64,7 @@ fn soft_targets(rows: usize, classes: usize) -> Point {
 
 #[test]
 fn losses_are_those_of_plain_loops() {
-    for (rows, classes) in [(1, 1), (1, 2), (5, 3), (4, 10), (33, 17)] {
+    for (rows, classes) in [(1, 1), (1, 2), (5, 3), (4, 10), (33, 17), (3, 1030)] {
         check::<Oracle>(rows, classes);
         check::<Flex>(rows, classes);
         check::<NdArray>(rows, classes);
@@ -73,7 +77,7 @@ fn large_logits_stay_finite() {
         let logits =
             DynTensor::<B>::from_vec(vec![1000.0, 0.0, -1000.0, 0.0], &[2, 2], &B::Device::default());
         let labels = Indices::from_vec(vec![1, 1], &[2], &B::Device::default());
-        B::sparse_cross_entropy(logits, labels).0.to_vec()
+        B::sparse_cross_entropy(logits, labels, 0.0).0.to_vec()
     }
     assert_close(&loss::<Oracle>(), &[1000.0, 0.0], 1e-6, "oracle");
     assert_close(&loss::<Flex>(), &[1000.0, 0.0], 1e-6, "flex");
@@ -85,7 +89,7 @@ fn gradients_are_finite_differences() {
     for (rows, classes) in [(1, 2), (4, 3), (3, 10)] {
         check_gradient(&[point(&[rows, classes], 1)], 2e-4, |tensors| {
             let indices = Indices::from_vec(labels(rows, classes), &[rows], &Default::default());
-            vec![Recorded::sparse_cross_entropy(tensors[0].clone(), indices).0]
+            vec![Recorded::sparse_cross_entropy(tensors[0].clone(), indices, 0.1).0]
         });
         check_gradient(&[point(&[rows, classes], 1)], 2e-4, |tensors| {
             let targets = tensor(&soft_targets(rows, classes));

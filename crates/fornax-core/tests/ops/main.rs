@@ -2,6 +2,7 @@
 //! every backend against the oracle, gradients against finite differences.
 
 mod activation;
+mod attention;
 mod conv;
 mod dense;
 mod dropout;

@@ -8,15 +8,16 @@ use super::{LossFunction, Pair, Targets, drop_last, sum_last};
 pub(super) const EPSILON: f64 = 1e-7;
 
 loss! {
-    /// `-log p_t` for the class index `t` of each sample or time step.
+    /// `-log p_t` for the class index `t` of each sample or time step; with label smoothing `s`
+    /// `-(1 - s) log p_t - s mean over c of log p_c`.
     ///
     /// # Shapes
     /// - targets: `[batch, ..]` or `[batch, .., 1]`, class indices
     /// - outputs: `[batch, .., classes]`, probabilities, or logits with [`from_logits`](Self::from_logits)
     /// - losses: `[batch, ..]`
     ///
-    /// Behind a softmax layer the loss is computed from its logits. Defaults: from probabilities, no class ignored.
-    /// Source: `keras.losses.SparseCategoricalCrossentropy`.
+    /// Behind a softmax layer the loss is computed from its logits. Defaults: from probabilities, no class ignored, no
+    /// smoothing. Source: `keras.losses.SparseCategoricalCrossentropy`; smoothing as in `torch.nn.CrossEntropyLoss`.
     ///
     /// ```
     /// # #[cfg(feature = "flex")] {
@@ -38,6 +39,8 @@ loss! {
         from_logits: bool = false,
         /// A label that does not count.
         ignore_class: Option<i64> = None,
+        /// How much of the targets is spread evenly over all classes.
+        label_smoothing: f64 = 0.0,
     }
 }
 
@@ -80,7 +83,7 @@ impl LossFunction for SparseCategoricalCrossentropy {
             Some(counts) => without(labels, counts.clone()),
             None => labels,
         };
-        let (result, _) = B::sparse_cross_entropy(self.logits(y_pred).rows(), labels);
+        let (result, _) = B::sparse_cross_entropy(self.logits(y_pred).rows(), labels, self.label_smoothing);
         let result = match counts {
             Some(counts) => result.fill_where(counts.not(), 0.0),
             None => result,
@@ -95,6 +98,10 @@ impl LossFunction for SparseCategoricalCrossentropy {
             shape.pop();
         }
         Some(counts.reshape(&shape))
+    }
+
+    fn validate(&self) -> Result<()> {
+        smoothing(self.label_smoothing)
     }
 }
 

@@ -1,3 +1,5 @@
+//! Functions of numbers: what kernels use, and what others need over slices.
+//!
 //! Exponential, hyperbolic tangent and error function without branches, so that a loop over them is vectorised.
 //!
 //! Accurate to a few units in the last place (the tests compare with `f64`); NaN stays NaN. Exponential and hyperbolic
@@ -76,6 +78,61 @@ pub(super) fn erf(x: f32) -> f32 {
     x * p / q
 }
 
+/// The largest number, minus infinity of none; NaN does not count.
+///
+/// ```
+/// assert_eq!(fornax_core::largest(&[1.0, 3.0, f32::NAN, 2.0]), 3.0);
+/// ```
+pub fn largest(values: &[f32]) -> f32 {
+    largest_of(values)
+}
+
+/// The logarithm of the sum of the exponentials, without overflow; minus infinity of none.
+///
+/// ```
+/// assert_eq!(fornax_core::log_sum_exp(&[1000.0, 1000.0]), 1000.0 + 2f64.ln());
+/// ```
+pub fn log_sum_exp(values: &[f32]) -> f64 {
+    let largest = largest_of(values);
+    match largest.is_finite() {
+        true => f64::from(largest) + sum_of_exponentials(values, largest).ln(),
+        false => f64::from(largest),
+    }
+}
+
+simd_fn! {
+    fn largest_of(values: &[f32]) -> f32 {
+        let mut lanes = [f32::NEG_INFINITY; 16];
+        let chunks = values.chunks_exact(16);
+        let rest = chunks.remainder();
+        for chunk in chunks {
+            for lane in 0..16 {
+                lanes[lane] = if chunk[lane] > lanes[lane] { chunk[lane] } else { lanes[lane] };
+            }
+        }
+        rest.iter().chain(&lanes).fold(f32::NEG_INFINITY, |largest, &x| if x > largest { x } else { largest })
+    }
+}
+
+simd_fn! {
+    /// The sum of `e^(x - largest)`: 16 partial sums, joined in f64 before they lose digits.
+    fn sum_of_exponentials(values: &[f32], largest: f32) -> f64 {
+        let mut total = 0.0;
+        for run in values.chunks(1024) {
+            let mut sums = [0.0f32; 16];
+            let chunks = run.chunks_exact(16);
+            let rest: f32 = chunks.remainder().iter().map(|x| exp(x - largest)).sum();
+            for chunk in chunks {
+                for lane in 0..16 {
+                    sums[lane] += exp(chunk[lane] - largest);
+                }
+            }
+            total += sums.iter().map(|&sum| f64::from(sum)).sum::<f64>() + f64::from(rest);
+        }
+        total
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -111,6 +168,19 @@ mod tests {
         assert!(worst(-1.0, 1.0, tanh, f64::tanh) < 3.0);
         assert!(worst(-80.0, 30.0, sigmoid, |x| 1.0 / (1.0 + (-x).exp())) < 4.0);
         assert!(worst(-3.5, 3.5, erf, erf64) < 6.0);
+    }
+
+    #[test]
+    fn sums_of_exponentials() {
+        for len in [1, 15, 16, 17, 1023, 1040, 5000] {
+            let values: Vec<f32> = (0..len).map(|at| (at as f32 * 0.37).sin() * 20.0).collect();
+            let wanted = values.iter().map(|&x| f64::from(x).exp()).sum::<f64>().ln();
+            assert!((log_sum_exp(&values) - wanted).abs() < 1e-6, "{len} numbers");
+            assert_eq!(largest(&values), values.iter().copied().fold(f32::MIN, f32::max));
+        }
+        assert_eq!(log_sum_exp(&[]), f64::NEG_INFINITY);
+        assert_eq!(log_sum_exp(&[f32::NEG_INFINITY; 3]), f64::NEG_INFINITY);
+        assert!(log_sum_exp(&[1.0, f32::NAN]).is_nan());
     }
 
     #[test]

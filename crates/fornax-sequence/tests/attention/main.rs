@@ -1,0 +1,6 @@
+//! Attention, Transformers and decoding: the battery of every layer, goldens of the peers, and laws.
+
+mod decoding;
+mod layers;
+mod parity;
+mod transformer;
