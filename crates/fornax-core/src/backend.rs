@@ -7,7 +7,7 @@ use burn::tensor::backend::Backend as Burn;
 
 use crate::ops::{
     ActivationOps, ConvOps, DenseOps, DropoutOps, EmbeddingOps, LossOps, NormalizationOps, OptimizerOps,
-    PoolOps,
+    PoolOps, RecurrentOps,
 };
 
 /// Every operation family that Fornax adds, on top of Burn's backend.
@@ -22,6 +22,7 @@ pub trait Backend:
     + NormalizationOps
     + OptimizerOps
     + PoolOps
+    + RecurrentOps
 {
 }
 
@@ -36,6 +37,7 @@ impl<B> Backend for B where
         + NormalizationOps
         + OptimizerOps
         + PoolOps
+        + RecurrentOps
 {
 }
 
@@ -69,7 +71,7 @@ macro_rules! by_burn {
 }
 
 #[cfg(feature = "cuda")]
-by_burn!(Cuda: ActivationOps, ConvOps, DenseOps, DropoutOps, EmbeddingOps, LossOps, NormalizationOps, OptimizerOps, PoolOps);
+by_burn!(Cuda: ActivationOps, ConvOps, DenseOps, DropoutOps, EmbeddingOps, LossOps, NormalizationOps, OptimizerOps, PoolOps, RecurrentOps);
 
 #[cfg(feature = "flex")]
 by_burn!(Flex: EmbeddingOps);
@@ -79,7 +81,7 @@ by_burn!(NdArray<f32>: EmbeddingOps);
 
 // The oracle of the tests: every family by Burn's operations in f64.
 #[cfg(feature = "ndarray")]
-by_burn!(NdArray<f64>: ActivationOps, ConvOps, DenseOps, DropoutOps, EmbeddingOps, LossOps, NormalizationOps, OptimizerOps, PoolOps);
+by_burn!(NdArray<f64>: ActivationOps, ConvOps, DenseOps, DropoutOps, EmbeddingOps, LossOps, NormalizationOps, OptimizerOps, PoolOps, RecurrentOps);
 
 /// What is done once for each plain backend that is compiled in, by [`visit_backends`].
 pub trait BackendVisitor {

@@ -14,8 +14,10 @@ mod loss;
 mod math;
 mod normalization;
 mod optimizer;
+mod panels;
 mod pool;
 mod product;
+mod recurrent;
 mod tasks;
 
 /// Implements an operation family for both CPU backends with the same body.

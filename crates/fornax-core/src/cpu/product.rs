@@ -354,7 +354,7 @@ unsafe fn row_panel<L: Lanes, const V: usize>(
 }
 
 /// A vector of numbers in a register.
-trait Lanes: Copy {
+pub(super) trait Lanes: Copy {
     const LEN: usize;
     /// Vector registers of the instruction set.
     const REGISTERS: usize;
