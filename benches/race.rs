@@ -1,7 +1,7 @@
 //! Our side of the race: `race BACKEND BENCH...` prints one JSON object a bench, `{"bench", "ms"}`.
 //!
 //! `MODEL-fit` is a training step inside `fit` (batch 32; the large models have their own); `MODEL-predict` a prediction a sample at batch 32;
-//! `MODEL-predict-1` a prediction of one sample. `gemm` and `copy` are the ceilings of the machine: a product of matrices
+//! `MODEL-predict-1` a prediction of one sample; `lstm`, `gru` and their kin are in `recurrent.rs`. `gemm` and `copy` are the ceilings of the machine: a product of matrices
 //! of 1024 x 1024 and a copy of 8 MiB.
 #![forbid(unsafe_code)]
 
@@ -10,7 +10,7 @@ use std::time::Instant;
 use fornax::core::{DynTensor, ops::Activation};
 use fornax::prelude::*;
 use fornax::{Error, Result};
-use fornax_benches::{batch_size, model, samples};
+use fornax_benches::{batch_size, model, recurrent, samples};
 
 fn main() -> Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -36,6 +36,9 @@ fn time<B: Backend>(bench: &str) -> Result<f64> {
     match bench {
         "gemm" => return gemm_ceiling::<B>(),
         "copy" => return copy_ceiling(),
+        _ if recurrent::BENCHES.contains(&bench) => {
+            return repeat(40, recurrent::forward_backward::<B>(bench)?);
+        }
         _ => {}
     }
     let kinds = ["-fit", "-predict-1", "-predict"];
@@ -46,7 +49,8 @@ fn time<B: Backend>(bench: &str) -> Result<f64> {
     let batch = batch_size(name);
     let steps: usize = match name {
         "dense" => 1000,
-        "cnn" => 60,
+        "rnn" => 400,
+        "cnn" | "text" => 60,
         _ => 12,
     };
     match kind {

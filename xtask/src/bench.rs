@@ -11,7 +11,7 @@ use std::process::Command;
 use crate::Outcome;
 use crate::process::{cargo, check, flag, nothing_left, option, output, root};
 
-const BENCHES: [&str; 9] = [
+const BENCHES: [&str; 17] = [
     "dense-fit",
     "dense-predict",
     "dense-predict-1",
@@ -21,6 +21,14 @@ const BENCHES: [&str; 9] = [
     "mlp-large-fit",
     "cnn-large-fit",
     "resnet-fit",
+    "rnn-fit",
+    "text-fit",
+    "lstm",
+    "gru",
+    "lstm-wide",
+    "gru-wide",
+    "lstm-ragged",
+    "gru-ragged",
 ];
 
 /// Peer, script, variant.

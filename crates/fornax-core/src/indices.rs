@@ -99,6 +99,17 @@ impl<B: Burn> Mask<B> {
         Self(B::bool_or(self.0, other.0))
     }
 
+    /// The elements along `axis` in the opposite order.
+    pub fn flip(self, axis: usize) -> Self {
+        Self(B::bool_flip(self.0, &[axis]))
+    }
+
+    /// The elements in row-major order, copied to the host.
+    pub fn to_vec(&self) -> Vec<bool> {
+        let data = Tensor::<B, 1, Bool>::from_primitive(self.0.clone()).into_data();
+        data.iter::<bool>().collect()
+    }
+
     /// Masks joined along `axis`.
     pub fn concatenate(parts: Vec<Self>, axis: usize) -> Self {
         Self(B::bool_cat(parts.into_iter().map(|part| part.0).collect(), axis))

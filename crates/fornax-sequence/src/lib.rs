@@ -1,3 +1,8 @@
 //! Sequence models: recurrent layers, attention and Transformers, CTC, conditional random fields, decoding and the
 //! metrics of sequences.
 #![forbid(unsafe_code)]
+
+pub mod layers;
+pub mod pytorch;
+
+pub use layers::register;

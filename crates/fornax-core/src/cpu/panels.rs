@@ -90,9 +90,7 @@ impl Panels {
         }
         assert!(columns.start % PANEL == 0 && columns.end % PANEL == 0 && columns.end <= self.columns);
         assert!((rows - 1) * stride + columns.len() <= out.len());
-        assert!(
-            self.depth == 0 || (rows - 1) * left.row + (self.depth - 1) * left.step < left.values.len()
-        );
+        assert!(self.depth == 0 || (rows - 1) * left.row + (self.depth - 1) * left.step < left.values.len());
         let job = Job { panels: self, columns, left, rows, out: out.as_mut_ptr(), stride, add };
         // SAFETY: the assertions bound every element that the job touches; the instructions are there.
         unsafe { job.run_widest() }
@@ -165,7 +163,11 @@ impl Job<'_> {
 
     /// As many blocks of `R` rows as are left from `row` on; returns the next row.
     #[inline(always)]
-    unsafe fn blocks<L: Lanes, const R: usize, const V: usize>(&self, column: usize, mut row: usize) -> usize {
+    unsafe fn blocks<L: Lanes, const R: usize, const V: usize>(
+        &self,
+        column: usize,
+        mut row: usize,
+    ) -> usize {
         while row + R <= self.rows {
             unsafe { self.tile::<L, R, V>(column, row) };
             row += R;
@@ -221,7 +223,9 @@ mod tests {
 
     #[test]
     fn products_are_those_of_plain_loops() {
-        for (rows, depth, columns, add) in [(1, 1, 16, false), (3, 5, 48, true), (15, 7, 32, false), (22, 9, 80, true)] {
+        for (rows, depth, columns, add) in
+            [(1, 1, 16, false), (3, 5, 48, true), (15, 7, 32, false), (22, 9, 80, true)]
+        {
             let value = |at: usize| ((at * 7 % 13) as f32 - 6.0) / 8.0;
             let right = |k: usize, column: usize| value(k * columns + column + 3);
             let panels = Panels::pack(depth, columns, |k, from, out| {
@@ -237,7 +241,8 @@ mod tests {
             let mut found = before.clone();
             panels.multiply(Left::rows(&left, depth), rows, &mut found, columns, add);
             assert_eq!(found, wanted, "{rows} x {depth} x {columns}");
-            let transposed: Vec<f32> = (0..left.len()).map(|at| left[at % rows * depth + at / rows]).collect();
+            let transposed: Vec<f32> =
+                (0..left.len()).map(|at| left[at % rows * depth + at / rows]).collect();
             let mut found = before;
             panels.multiply(Left::columns(&transposed, rows), rows, &mut found, columns, add);
             assert_eq!(found, wanted, "{rows} x {depth} x {columns}, left factor transposed");

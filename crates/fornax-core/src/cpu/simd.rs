@@ -3,7 +3,7 @@
 /// Compiles the body for AVX-512, for AVX2 and for the baseline, and calls the widest that the machine has.
 ///
 /// Rust never contracts `a * b + c`, so all three give the same bits; a body that gains from it asks for one rounding
-/// by [`madd`](super::math::madd) with the constant `FMA`, which tells whether the machine has that.
+/// by `math::madd` with the constant `FMA`, which tells whether the machine has that.
 macro_rules! simd_fn {
     ($(#[$meta:meta])* fn $name:ident($($arg:ident: $ty:ty),* $(,)?) $(-> $out:ty)? $body:block) => {
         $(#[$meta])*

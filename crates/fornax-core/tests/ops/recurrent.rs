@@ -1,7 +1,9 @@
 //! Recurrent layers: every backend as a plain loop in double precision, kernels as default bodies, gradients as finite
 //! differences; padding changes nothing, nor does the number of threads.
 
-use fornax_core::ops::{Activation, Recurrence, RecurrentCell, RecurrentInputs, RecurrentOps, Steps, Unrolled};
+use fornax_core::ops::{
+    Activation, Recurrence, RecurrentCell, RecurrentInputs, RecurrentOps, Steps, Unrolled,
+};
 use fornax_core::{Backend, ErrorKind, Flex, NdArray, Philox};
 use fornax_testkit::{Oracle, assert_close, gradient::check_gradient};
 use proptest::prelude::*;
@@ -66,8 +68,11 @@ impl Case {
 
     /// Output and states by loops.
     fn wanted(&self) -> [Vec<f32>; 2] {
-        let points: Vec<Vec<f64>> =
-            self.points().into_iter().map(|(_, values)| values.into_iter().map(f64::from).collect()).collect();
+        let points: Vec<Vec<f64>> = self
+            .points()
+            .into_iter()
+            .map(|(_, values)| values.into_iter().map(f64::from).collect())
+            .collect();
         let [x, w, u, b, s] = &points[..] else { unreachable!() };
         let Self { batch, time, features, units, .. } = *self;
         let (gates, count) = (self.how.cell.gates(), self.how.cell.states());
@@ -101,8 +106,9 @@ impl Case {
                         }
                         RecurrentCell::Gru { reset_after } => {
                             let more = |column: usize| if reset_after { b[wide + column] } else { 0.0 };
-                            let gate =
-                                |gate: usize, j: usize| sigmoid(zh(gate * units + j) + more(gate * units + j));
+                            let gate = |gate: usize, j: usize| {
+                                sigmoid(zh(gate * units + j) + more(gate * units + j))
+                            };
                             let masked: Vec<f64> = (0..units).map(|j| gate(1, j) * h[j]).collect();
                             let new = |j: usize| {
                                 let at = 2 * units + j;

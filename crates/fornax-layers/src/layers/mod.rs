@@ -5,6 +5,8 @@ use fornax_core::{Backend, DynTensor, Value, ops::Activation};
 use crate::{Context, Registry};
 
 /// Setters of a layer's hyper-parameters; `Some(T)` marks an optional one, `Into(T)` one that is converted.
+#[doc(hidden)]
+#[macro_export]
 macro_rules! setters {
     (in $group:ident: $($(#[$doc:meta])* $name:ident: $kind:tt $(($inner:ty))?,)*) => {
         setters!(@each [.$group] $($(#[$doc])* $name: $kind $(($inner))?,)*);

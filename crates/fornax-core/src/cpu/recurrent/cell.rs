@@ -31,14 +31,7 @@ pub(super) trait Cell: Copy + Sync {
 
     /// The cotangents `dz` of the pre-activations from those of the states behind the step; `dc` becomes that of the state
     /// before it, and so does `dh` as far as it is direct.
-    fn backward(
-        self,
-        at: Layout,
-        kept: (&[f32], &[f32]),
-        dh: &mut [f32],
-        dc: &mut [f32],
-        dz: &mut [f32],
-    );
+    fn backward(self, at: Layout, kept: (&[f32], &[f32]), dh: &mut [f32], dc: &mut [f32], dz: &mut [f32]);
 }
 
 /// What is kept of a row of a step lies in two buffers: the factors of the two products, `x` and the state before the

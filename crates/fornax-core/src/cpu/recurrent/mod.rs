@@ -300,7 +300,9 @@ fn fill_skipped(how: &Recurrence, lengths: Lengths, output: &mut [f32]) {
     for (row, t, from) in skipped(how, lengths) {
         let to = (row * time + t) * units;
         match from {
-            Some(from) => output.copy_within((row * time + from) * units..(row * time + from + 1) * units, to),
+            Some(from) => {
+                output.copy_within((row * time + from) * units..(row * time + from + 1) * units, to)
+            }
             None => output[to..to + units].fill(0.0),
         }
     }
@@ -441,7 +443,10 @@ fn backward<B: Host, C: Cell>(
     }
     let dstates = match dstates {
         Some(dstates) => dstates.standard(),
-        None => DynTensor::from_floats(vec![0.0; C::CELL.states() * batch * units], &[C::CELL.states(), batch, units]),
+        None => DynTensor::from_floats(
+            vec![0.0; C::CELL.states() * batch * units],
+            &[C::CELL.states(), batch, units],
+        ),
     };
     // The cotangent of a step that is left out is 0.
     let mut dx = match (want_x, how.steps.truth()) {
@@ -465,18 +470,19 @@ fn backward<B: Host, C: Cell>(
     let (wide, padded) = (C::CELL.gates() * units, lengths.layout::<C>().units);
     let columns = C::BLOCKS * padded;
     // Sums over the parts, in their order, of the blocks of `rows` rows from `first` on.
-    let sum = |part: fn(&PartCotangents) -> &[f32], first: usize, rows: usize, blocks: std::ops::Range<usize>| {
-        let mut out = vec![0.0; rows * wide];
-        for part in parts.iter().map(part) {
-            for (row, out) in out.chunks_exact_mut(wide).enumerate() {
-                for block in blocks.clone() {
-                    let from = (first + row) * columns + block * padded;
-                    add(&mut out[C::gate(block) * units..][..units], &part[from..]);
+    let sum =
+        |part: fn(&PartCotangents) -> &[f32], first: usize, rows: usize, blocks: std::ops::Range<usize>| {
+            let mut out = vec![0.0; rows * wide];
+            for part in parts.iter().map(part) {
+                for (row, out) in out.chunks_exact_mut(wide).enumerate() {
+                    for block in blocks.clone() {
+                        let from = (first + row) * columns + block * padded;
+                        add(&mut out[C::gate(block) * units..][..units], &part[from..]);
+                    }
                 }
             }
-        }
-        out
-    };
+            out
+        };
     let tensor = |values: Vec<f32>, rows: usize| DynTensor::from_floats(values, &[rows, wide]);
     let states: Vec<_> = parts.iter().map(|part| part.states.clone()).collect();
     [

@@ -160,10 +160,8 @@ impl<'a, B: Burn> Run<'a, B> {
                 let dgates = DynTensor::concatenate(vec![dupdate, dreset], 1);
                 let before = u.clone().slice(1, 0, 2 * self.units, 1).t();
                 let dh = dgates.clone().matmul(before).add(dmasked.mul(reset.clone()));
-                let dkernel = vec![
-                    h.clone().t().matmul(dgates.clone()),
-                    reset.clone().mul(h).t().matmul(dnew.clone()),
-                ];
+                let dkernel =
+                    vec![h.clone().t().matmul(dgates.clone()), reset.clone().mul(h).t().matmul(dnew.clone())];
                 StepCotangents {
                     dz: DynTensor::concatenate(vec![dgates, dnew], 1),
                     drecurrent_kernel: DynTensor::concatenate(dkernel, 1),
