@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 mod random;
+pub mod recurrent;
 mod work;
 
 use fornax::prelude::*;
@@ -12,7 +13,7 @@ use random::RandomModel;
 pub use work::multiply_adds;
 
 /// The listings, by the names in docs/benchmarks.md.
-pub const LISTINGS: [&str; 2] = ["dense", "cnn"];
+pub const LISTINGS: [&str; 4] = ["dense", "cnn", "rnn", "text"];
 
 /// A listing, one of the larger models of the race (`mlp-large`, `cnn-large`, `resnet`, `transformer`), or one whose shapes
 /// are drawn (`random-mlp-SEED`, `random-cnn-SEED`), seed 0.
@@ -30,6 +31,10 @@ pub fn model<B: Backend>(name: &str, device: B::Device) -> Result<Model<B>> {
             .add(MaxPooling2D::new(2))
             .add(Conv2D::new(64, 3).activation(Relu))
             .add(Flatten::new()),
+        "rnn" => Sequential::new([10, 1])
+            .add(LSTM::new(64).return_sequences(true))
+            .add(LSTM::new(64).return_sequences(true)),
+        "text" => Sequential::new([100]).add(Embedding::new(10_000, 128)).add(LSTM::new(64)),
         "resnet" => Sequential::new([32, 32, 3]).add(resnet()?),
         "transformer" => (0..4)
             .fold(Sequential::new([64, 128]), |network, _| {
@@ -93,6 +98,23 @@ pub fn batch_size(name: &str) -> usize {
 
 /// Noise of the model's input shape with labels: times do not depend on what the pixels show.
 pub fn samples(name: &str, count: usize) -> Result<Dataset> {
+    let mut random = Philox::new(2);
+    let mut below =
+        |bound: usize, len: usize| (0..len).map(|_| random.below(bound) as i32).collect::<Vec<_>>();
+    match name {
+        "rnn" => {
+            let labels = Array::from_i32([count, 10], below(10, count * 10))?;
+            let values = below(1000, count * 10).into_iter().map(|value| value as f32 / 1000.0).collect();
+            return Dataset::new(Array::from_vec([count, 10, 1], values)?, labels);
+        }
+        "text" => {
+            return Dataset::new(
+                Array::from_i32([count, 100], below(10_000, count * 100))?,
+                below(10, count),
+            );
+        }
+        _ => {}
+    }
     let shape = match name {
         "dense" | "mlp-large" => vec![count, 784],
         "resnet" => vec![count, 32, 32, 3],

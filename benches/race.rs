@@ -2,7 +2,8 @@
 //! where the bench consists of products.
 //!
 //! `MODEL-fit` is a training step inside `fit` (batch 32; the large models have their own); `MODEL-predict` a prediction a sample at batch 32;
-//! `MODEL-predict-1` a prediction of one sample; `beam-decode` 32 steps of five beams for 8 sources of 20 ids. `gemm` and `copy` are the ceilings of the machine: a product of matrices
+//! `MODEL-predict-1` a prediction of one sample; `lstm`, `gru` and their kin are in `recurrent.rs`; `beam-decode` 32 steps of
+//! five beams for 8 sources of 20 ids. `gemm` and `copy` are the ceilings of the machine: a product of matrices
 //! of 1024 x 1024 and a copy of 8 MiB.
 #![forbid(unsafe_code)]
 
@@ -12,7 +13,7 @@ use fornax::core::{DynTensor, ops::Activation};
 use fornax::prelude::*;
 use fornax::sequence::decoding::{BeamSearch, Limits, TransformerStep};
 use fornax::{Error, Result};
-use fornax_benches::{batch_size, model, multiply_adds, samples, translator};
+use fornax_benches::{batch_size, model, multiply_adds, recurrent, samples, translator};
 
 fn main() -> Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -43,6 +44,9 @@ fn time<B: Backend>(bench: &str) -> Result<f64> {
         "gemm" => return gemm_ceiling::<B>(),
         "copy" => return copy_ceiling(),
         "beam-decode" => return beam_decode::<B>(),
+        _ if recurrent::BENCHES.contains(&bench) => {
+            return repeat(40, recurrent::forward_backward::<B>(bench)?);
+        }
         _ => {}
     }
     let kinds = ["-fit", "-predict-1", "-predict"];
@@ -53,7 +57,8 @@ fn time<B: Backend>(bench: &str) -> Result<f64> {
     let batch = batch_size(name);
     let steps: usize = match name {
         "dense" => 1000,
-        "cnn" => 60,
+        "rnn" => 400,
+        "cnn" | "text" => 60,
         _ => 12,
     };
     match kind {

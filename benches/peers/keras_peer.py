@@ -11,10 +11,11 @@ import numpy as np
 import tensorflow as tf
 
 from listings_keras import cnn, dense
+from recurrent import BENCHES, keras_call
 
 BATCH = {"mlp-large": 256, "cnn-large": 256, "resnet": 64}
 SHAPE = {"dense": (784,), "mlp-large": (784,), "resnet": (32, 32, 3), "transformer": (64, 128)}
-STEPS = {"dense": 400, "cnn": 60}
+STEPS = {"dense": 400, "cnn": 60, "rnn": 200, "text": 60}
 
 
 def mlp_large():
@@ -54,7 +55,25 @@ def transformer():
     return keras.Model(x, keras.layers.Dense(10, activation="softmax")(keras.layers.GlobalAveragePooling1D()(y)))
 
 
-MODELS = {"transformer": transformer, "dense": dense, "mlp-large": mlp_large, "cnn": cnn, "cnn-large": cnn, "resnet": resnet}
+def rnn():
+    return keras.Sequential([
+        keras.layers.Input((10, 1)),
+        keras.layers.LSTM(64, return_sequences=True),
+        keras.layers.LSTM(64, return_sequences=True),
+        keras.layers.Dense(10, activation="softmax"),
+    ])
+
+
+def text():
+    return keras.Sequential([
+        keras.layers.Input((100,)),
+        keras.layers.Embedding(10000, 128),
+        keras.layers.LSTM(64),
+        keras.layers.Dense(10, activation="softmax"),
+    ])
+
+
+MODELS = {"transformer": transformer, "rnn": rnn, "text": text, "dense": dense, "mlp-large": mlp_large, "cnn": cnn, "cnn-large": cnn, "resnet": resnet}
 
 
 def main(threads, variant, benches):
@@ -65,6 +84,15 @@ def main(threads, variant, benches):
     for bench in benches:
         if bench == "beam-decode":
             continue  # Keras has no loop of its own.
+        if bench in BENCHES:
+            call = keras_call(bench, variant == "jit")
+            for _ in range(5):
+                call()
+            clock = time.perf_counter()
+            for _ in range(20):
+                call()
+            print(json.dumps({"bench": bench, "ms": 1e3 * (time.perf_counter() - clock) / 20}), flush=True)
+            continue
         name = next(name for name in sorted(MODELS, key=len, reverse=True) if bench.startswith(name + "-"))
         kind = bench[len(name) + 1 :]
         batch, steps = BATCH.get(name, 32), STEPS.get(name, 12)
@@ -73,6 +101,10 @@ def main(threads, variant, benches):
         model.compile(optimizer="adam", loss="sparse_categorical_crossentropy", metrics=["accuracy"], jit_compile=variant == "jit")
         x = rng.random((batch * steps, *shape), dtype=np.float32)
         y = rng.integers(0, 10, batch * steps)
+        if name == "rnn":
+            x, y = rng.random((batch * steps, 10, 1), dtype=np.float32), rng.integers(0, 10, (batch * steps, 10))
+        if name == "text":
+            x = rng.integers(0, 10000, (batch * steps, 100))
         if kind == "fit":
             model.fit(x[: batch * 20], y[: batch * 20], batch_size=batch, verbose=0)
             clock = time.perf_counter()

@@ -9,9 +9,11 @@ import time
 import torch
 from torch import nn
 
+from recurrent import BENCHES, torch_call
+
 BATCH = {"mlp-large": 256, "cnn-large": 256, "resnet": 64}
 SHAPE = {"dense": (784,), "mlp-large": (784,), "resnet": (3, 32, 32), "transformer": (64, 128)}
-CALLS = {"dense": 1000, "cnn": 60}
+CALLS = {"dense": 1000, "cnn": 60, "rnn": 400, "text": 60}
 
 
 def mlp(units):
@@ -89,10 +91,25 @@ class Translator(nn.Module):
         return tokens
 
 
-MODELS = {
-    "dense": lambda: mlp(64), "mlp-large": lambda: mlp(1024), "cnn": cnn, "cnn-large": cnn, "resnet": resnet,
-    "transformer": transformer,
-}
+class Rnn(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.lstm, self.dense = nn.LSTM(1, 64, 2, batch_first=True), nn.Linear(64, 10)
+
+    def forward(self, x):
+        return self.dense(self.lstm(x)[0]).transpose(1, 2)
+
+
+class Text(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.embedding, self.lstm, self.dense = nn.Embedding(10000, 128), nn.LSTM(128, 64, batch_first=True), nn.Linear(64, 10)
+
+    def forward(self, x):
+        return self.dense(self.lstm(self.embedding(x))[0][:, -1])
+
+
+MODELS = {"transformer": transformer, "rnn": Rnn, "text": Text, "dense": lambda: mlp(64), "mlp-large": lambda: mlp(1024), "cnn": cnn, "cnn-large": cnn, "resnet": resnet}
 
 
 def timed(calls, call):
@@ -116,12 +133,20 @@ def main(threads, variant, benches):
                     ms = timed(5, lambda: model.beam_search(sources))
                 print(json.dumps({"bench": bench, "ms": ms}), flush=True)
             continue
+        if bench in BENCHES:
+            if variant == "eager":
+                print(json.dumps({"bench": bench, "ms": timed(40, torch_call(bench))}), flush=True)
+            continue
         name = next(name for name in sorted(MODELS, key=len, reverse=True) if bench.startswith(name + "-"))
         kind = bench[len(name) + 1 :]
         batch, calls = BATCH.get(name, 32), CALLS.get(name, 12)
         model = MODELS[name]()
         run = torch.compile(model) if variant == "compile" else model
         x, y = torch.rand(batch * 20, *SHAPE.get(name, (1, 28, 28))), torch.randint(0, 10, (batch * 20,))
+        if name == "rnn":
+            x, y = torch.rand(batch * 20, 10, 1), torch.randint(0, 10, (batch * 20, 10))
+        if name == "text":
+            x = torch.randint(0, 10000, (batch * 20, 100))
         if kind == "fit":
             optimizer = torch.optim.Adam(model.parameters(), fused=True)
             at = 0

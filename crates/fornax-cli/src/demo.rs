@@ -1,6 +1,6 @@
 //! `fornax demo`: trains each listing and prints one table, or a JSON object a line.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use fornax::data::datasets::Split;
@@ -10,16 +10,14 @@ use fornax::train::{History, Model};
 use fornax::{Error, Result};
 
 use crate::device::{Job, dispatch};
-
-/// Synthetic samples when there is no data.
-const SYNTHETIC: [usize; 2] = [6_000, 1_000];
+use crate::sequences;
 
 #[derive(Args)]
 pub(crate) struct Options {
-    /// Listings to run, with commas between: dense, cnn.
+    /// Listings to run, with commas between: dense, cnn, rnn, text.
     #[arg(long, value_delimiter = ',')]
     only: Vec<String>,
-    /// Directory with real data (mnist/...); without it, 6 000 synthetic digits.
+    /// Directory with real data (mnist, timeseries, imdb); without it, 6 000 synthetic samples.
     #[arg(long)]
     data: Option<PathBuf>,
     /// cpu, ndarray, flex, cuda or cuda:N.
@@ -36,17 +34,50 @@ pub(crate) struct Options {
     json: bool,
 }
 
-/// A listing of the design: its name and how it is described and fed.
+/// A listing of the design: its name and what it is fed.
 struct Listing {
     name: &'static str,
-    flat: bool,
+    /// The name of the real data and of the synthetic data.
+    data: [&'static str; 2],
+    real: fn(&Path) -> Result<Split>,
+    synthetic: fn(u64) -> Split,
 }
 
-const LISTINGS: [Listing; 2] = [Listing { name: "dense", flat: true }, Listing { name: "cnn", flat: false }];
+const LISTINGS: [Listing; 4] = [
+    Listing { name: "dense", data: DIGITS, real: flat_mnist, synthetic: |seed| flat(&digits(seed)) },
+    Listing { name: "cnn", data: DIGITS, real: |directory| datasets::mnist(directory), synthetic: digits },
+    Listing {
+        name: "rnn",
+        data: ["ETTh1", "synthetic waves"],
+        real: sequences::temperatures,
+        synthetic: sequences::waves,
+    },
+    Listing {
+        name: "text",
+        data: ["IMDB", "synthetic topics"],
+        real: sequences::reviews,
+        synthetic: sequences::topics,
+    },
+];
+
+const DIGITS: [&str; 2] = ["mnist", "synthetic digits"];
+
+fn digits(seed: u64) -> Split {
+    sequences::synthetic(seed, synthetic::digits)
+}
+
+fn flat(split: &Split) -> Split {
+    Split { train: split.train.flatten(), test: split.test.flatten() }
+}
+
+fn flat_mnist(directory: &Path) -> Result<Split> {
+    Ok(flat(&datasets::mnist(directory)?))
+}
 
 /// A line of the table.
 struct Row {
     listing: &'static str,
+    data: &'static str,
     history: History,
     test_accuracy: f64,
 }
@@ -57,21 +88,21 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         return Err(Error::argument("--only", unknown, format!("some of {}", names.join(", "))));
     }
     let device: DeviceName = options.device.parse()?;
-    let (data, split) = match &options.data {
-        Some(directory) => ("mnist", datasets::mnist(directory)?),
-        None => ("synthetic digits", synthetic_digits(options.seed)),
-    };
     let epochs = options.epochs.unwrap_or(if options.data.is_some() { 5 } else { 1 }) as usize;
     let mut rows = vec![];
     for listing in &LISTINGS {
         if options.only.is_empty() || options.only.iter().any(|name| name == listing.name) {
-            let training =
-                Training { listing, split: &split, seed: options.seed, epochs, quiet: options.json };
+            let split = match &options.data {
+                Some(directory) => (listing.real)(directory)?,
+                None => (listing.synthetic)(options.seed),
+            };
+            let data = listing.data[usize::from(options.data.is_none())];
+            let training = Training { listing, data, split, seed: options.seed, epochs, quiet: options.json };
             rows.push(dispatch(device, training)?);
             let interrupted = rows.last().is_some_and(|row: &Row| row.history.interrupted());
             if options.json {
                 let row = rows.last().expect("a row was pushed");
-                println!("{}", json(row, data, options, device, epochs));
+                println!("{}", json(row, options, device, epochs));
             }
             if interrupted {
                 break;
@@ -82,72 +113,69 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         eprintln!("interrupted: the figures are those of an unfinished training");
     }
     if !options.json {
-        print_table(&rows, data, options, device, epochs);
+        print_table(&rows, options, device, epochs);
     }
     Ok(())
 }
 
-/// Test digits come from another seed than training digits.
-fn synthetic_digits(seed: u64) -> Split {
-    let [train, test] = SYNTHETIC;
-    Split { train: synthetic::digits(train, 2 * seed), test: synthetic::digits(test, 2 * seed + 1) }
-}
-
-struct Training<'a> {
+struct Training {
     listing: &'static Listing,
-    split: &'a Split,
+    data: &'static str,
+    split: Split,
     seed: u64,
     epochs: usize,
     quiet: bool,
 }
 
-impl Job for Training<'_> {
+impl Job for Training {
     type Output = Row;
 
     fn run<B: Backend>(self, device: B::Device) -> Result<Row> {
-        let (train, test) = match self.listing.flat {
-            true => (self.split.train.flatten(), self.split.test.flatten()),
-            false => (self.split.train.clone(), self.split.test.clone()),
+        let Split { train, test } = self.split;
+        let network = match self.listing.name {
+            "dense" => dense(),
+            "cnn" => cnn(),
+            "rnn" => rnn(),
+            _ => text(),
         };
-        let mut model: Model<B> = match self.listing.flat {
-            true => dense(self.seed, device)?,
-            false => cnn(self.seed, device)?,
-        };
+        let network = network.seed(self.seed).device(device).add(Dense::new(10).activation(Softmax));
+        let mut model: Model<B> =
+            network.compile(Adam::default(), SparseCategoricalCrossentropy, [Accuracy])?;
         let fit = Fit::new().epochs(self.epochs).verbose(!self.quiet).handle_interrupt();
         let history = model.fit(&train, fit)?;
         let test_accuracy = model.evaluate(&test)?.get("accuracy").expect("the model has this metric");
-        Ok(Row { listing: self.listing.name, history, test_accuracy })
+        Ok(Row { listing: self.listing.name, data: self.data, history, test_accuracy })
     }
 }
 
-fn dense<B: Backend>(seed: u64, device: B::Device) -> Result<Model<B>> {
-    Sequential::new([784])
-        .seed(seed)
-        .device(device)
-        .add(Dense::new(64).activation(Relu))
-        .add(Dense::new(64).activation(Relu))
-        .add(Dense::new(10).activation(Softmax))
-        .compile(Adam::default(), SparseCategoricalCrossentropy, [Accuracy])
+fn dense<B: Backend>() -> Sequential<B> {
+    Sequential::new([784]).add(Dense::new(64).activation(Relu)).add(Dense::new(64).activation(Relu))
 }
 
-fn cnn<B: Backend>(seed: u64, device: B::Device) -> Result<Model<B>> {
+fn cnn<B: Backend>() -> Sequential<B> {
     Sequential::new([28, 28, 1])
-        .seed(seed)
-        .device(device)
         .add(Conv2D::new(32, 3).activation(Relu))
         .add(MaxPooling2D::new(2))
         .add(Conv2D::new(64, 3).activation(Relu))
         .add(MaxPooling2D::new(2))
         .add(Conv2D::new(64, 3).activation(Relu))
         .add(Flatten::new())
-        .add(Dense::new(10).activation(Softmax))
-        .compile(Adam::default(), SparseCategoricalCrossentropy, [Accuracy])
 }
 
-fn json(row: &Row, data: &str, options: &Options, device: DeviceName, epochs: usize) -> String {
+fn rnn<B: Backend>() -> Sequential<B> {
+    Sequential::new([10, 1])
+        .add(LSTM::new(64).return_sequences(true))
+        .add(LSTM::new(64).return_sequences(true))
+}
+
+fn text<B: Backend>() -> Sequential<B> {
+    Sequential::new([100]).add(Embedding::new(10_000, 128)).add(LSTM::new(64))
+}
+
+fn json(row: &Row, options: &Options, device: DeviceName, epochs: usize) -> String {
     let object = serde_json::json!({
         "listing": row.listing,
-        "data": data,
+        "data": row.data,
         "synthetic": options.data.is_none(),
         "device": device.to_string(),
         "seed": options.seed,
@@ -158,15 +186,19 @@ fn json(row: &Row, data: &str, options: &Options, device: DeviceName, epochs: us
     object.to_string()
 }
 
-fn print_table(rows: &[Row], data: &str, options: &Options, device: DeviceName, epochs: usize) {
+fn print_table(rows: &[Row], options: &Options, device: DeviceName, epochs: usize) {
     let kind = if options.data.is_none() { "synthetic: no quality figure" } else { "real" };
-    println!("data: {data} ({kind}); device: {device}; seed: {}; epochs: {epochs}", options.seed);
-    println!("{:<10} {:>13} {:>15} {:>13}", "listing", "test accuracy", "seconds/epoch", "samples/s");
+    println!("data: {kind}; device: {device}; seed: {}; epochs: {epochs}", options.seed);
+    println!(
+        "{:<10} {:<18} {:>13} {:>15} {:>13}",
+        "listing", "data", "test accuracy", "seconds/epoch", "samples/s"
+    );
     for row in rows {
         let rate = row.history.epochs().last().map_or(0.0, |epoch| epoch.samples_per_second);
         println!(
-            "{:<10} {:>13.4} {:>15.2} {:>13.0}",
+            "{:<10} {:<18} {:>13.4} {:>15.2} {:>13.0}",
             row.listing,
+            row.data,
             row.test_accuracy,
             row.history.seconds_per_epoch(),
             rate

@@ -4,6 +4,7 @@
 mod data;
 mod demo;
 mod device;
+mod sequences;
 
 use std::process::ExitCode;
 

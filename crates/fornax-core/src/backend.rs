@@ -7,7 +7,7 @@ use burn::tensor::backend::Backend as Burn;
 
 use crate::ops::{
     ActivationOps, AttentionOps, ConvOps, DenseOps, DropoutOps, EmbeddingOps, LossOps, NormalizationOps,
-    OptimizerOps, PoolOps,
+    OptimizerOps, PoolOps, RecurrentOps,
 };
 
 /// Every operation family that Fornax adds, on top of Burn's backend.
@@ -23,6 +23,7 @@ pub trait Backend:
     + NormalizationOps
     + OptimizerOps
     + PoolOps
+    + RecurrentOps
 {
 }
 
@@ -38,6 +39,7 @@ impl<B> Backend for B where
         + NormalizationOps
         + OptimizerOps
         + PoolOps
+        + RecurrentOps
 {
 }
 
@@ -71,11 +73,11 @@ macro_rules! by_burn {
 }
 
 #[cfg(feature = "cuda")]
-by_burn!(Cuda: ActivationOps, AttentionOps, ConvOps, DenseOps, DropoutOps, EmbeddingOps, LossOps, NormalizationOps, OptimizerOps, PoolOps);
+by_burn!(Cuda: ActivationOps, AttentionOps, ConvOps, DenseOps, DropoutOps, EmbeddingOps, LossOps, NormalizationOps, OptimizerOps, PoolOps, RecurrentOps);
 
 // The oracle of the tests: every family by Burn's operations in f64.
 #[cfg(feature = "ndarray")]
-by_burn!(NdArray<f64>: ActivationOps, AttentionOps, ConvOps, DenseOps, DropoutOps, EmbeddingOps, LossOps, NormalizationOps, OptimizerOps, PoolOps);
+by_burn!(NdArray<f64>: ActivationOps, AttentionOps, ConvOps, DenseOps, DropoutOps, EmbeddingOps, LossOps, NormalizationOps, OptimizerOps, PoolOps, RecurrentOps);
 
 /// What is done once for each plain backend that is compiled in, by [`visit_backends`].
 pub trait BackendVisitor {

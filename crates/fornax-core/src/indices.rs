@@ -117,6 +117,11 @@ impl<B: Burn> Mask<B> {
         Self(B::bool_or(self.0, other.0))
     }
 
+    /// The elements along `axis` in the opposite order.
+    pub fn flip(self, axis: usize) -> Self {
+        Self(B::bool_flip(self.0, &[axis]))
+    }
+
     /// Masks joined along `axis`.
     pub fn concatenate(parts: Vec<Self>, axis: usize) -> Self {
         Self(B::bool_cat(parts.into_iter().map(|part| part.0).collect(), axis))

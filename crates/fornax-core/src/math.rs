@@ -58,6 +58,39 @@ pub(super) fn tanh(x: f32) -> f32 {
     if size < 0.625 { small } else { large }
 }
 
+/// `a b + c`, in one rounding where the machine has that.
+#[inline(always)]
+pub(super) fn madd<const FMA: bool>(a: f32, b: f32, c: f32) -> f32 {
+    if FMA { a.mul_add(b, c) } else { a * b + c }
+}
+
+/// [`tanh`] as a quotient of polynomials (Eigen): within 3e-7 of it, at half the cost.
+#[inline(always)]
+pub(super) fn rational_tanh<const FMA: bool>(x: f32) -> f32 {
+    const END: f32 = 7.905_311;
+    let x = if x < -END { -END } else { x };
+    let x = if x > END { END } else { x };
+    let z = x * x;
+    let mut p = -2.760_768_5e-16;
+    p = madd::<FMA>(p, z, 2.000_187_9e-13);
+    p = madd::<FMA>(p, z, -8.604_671_5e-11);
+    p = madd::<FMA>(p, z, 5.122_297_1e-8);
+    p = madd::<FMA>(p, z, 1.485_722_4e-5);
+    p = madd::<FMA>(p, z, 6.372_619_3e-4);
+    p = madd::<FMA>(p, z, 4.893_524_6e-3);
+    let mut q = 1.198_258_4e-6;
+    q = madd::<FMA>(q, z, 1.185_347_1e-4);
+    q = madd::<FMA>(q, z, 2.268_434_6e-3);
+    q = madd::<FMA>(q, z, 4.893_525e-3);
+    x * p / q
+}
+
+/// [`sigmoid`] from [`rational_tanh`].
+#[inline(always)]
+pub(super) fn rational_sigmoid<const FMA: bool>(x: f32) -> f32 {
+    madd::<FMA>(0.5, rational_tanh::<FMA>(0.5 * x), 0.5)
+}
+
 #[inline(always)]
 pub(super) fn erf(x: f32) -> f32 {
     let x = if x < -4.0 { -4.0 } else { x };
@@ -181,6 +214,18 @@ mod tests {
         assert_eq!(log_sum_exp(&[]), f64::NEG_INFINITY);
         assert_eq!(log_sum_exp(&[f32::NEG_INFINITY; 3]), f64::NEG_INFINITY);
         assert!(log_sum_exp(&[1.0, f32::NAN]).is_nan());
+    }
+
+    #[test]
+    fn the_rational_functions_are_near() {
+        let distance = |x: f32| {
+            let tanh = f64::from(rational_tanh::<false>(x)) - f64::from(x).tanh();
+            let sigmoid = f64::from(rational_sigmoid::<false>(x)) - 1.0 / (1.0 + (-f64::from(x)).exp());
+            tanh.abs().max(sigmoid.abs())
+        };
+        assert!((-200_000..=200_000).map(|at| distance(at as f32 / 10_000.0)).fold(0.0, f64::max) < 3e-7);
+        assert!(distance(f32::INFINITY) < 3e-7 && distance(f32::NEG_INFINITY) < 3e-7);
+        assert!(rational_tanh::<true>(f32::NAN).is_nan() && rational_sigmoid::<true>(f32::NAN).is_nan());
     }
 
     #[test]

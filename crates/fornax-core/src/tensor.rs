@@ -215,6 +215,11 @@ impl<B: Burn> DynTensor<B> {
         spread.slice(axis, 0, (shape[axis] - 1) * step + 1, 1)
     }
 
+    /// The elements along `axis` in the opposite order.
+    pub fn flip(self, axis: usize) -> Self {
+        Self(B::float_flip(self.0, &[axis]))
+    }
+
     /// The axes of length 1 stretched to `shape`.
     pub fn expand(self, shape: &[usize]) -> Self {
         Self(B::float_expand(self.0, shape.into()))

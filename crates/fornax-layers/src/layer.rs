@@ -5,6 +5,7 @@
 //! them, on its backend, and hands them in by a [`Context`].
 
 use std::fmt::Debug;
+use std::ops::Range;
 
 use fornax_core::{Backend, DynTensor, Error, Indices, Philox, Result, Value};
 use serde::{Serialize, de::DeserializeOwned};
@@ -117,7 +118,11 @@ pub struct WeightSpec {
     pub(crate) name: String,
     pub(crate) shape: Vec<usize>,
     pub(crate) initial: Initial,
+    /// Elements that start at 1.
+    pub(crate) ones: Range<usize>,
     pub(crate) trainable: bool,
+    /// Whether it is carried from batch to batch.
+    pub(crate) state: bool,
     pub(crate) regularizer: Option<Regularizer>,
     pub(crate) constraint: Option<Constraint>,
 }
@@ -145,6 +150,21 @@ impl WeightSpec {
     /// A weight that no gradient moves (moving statistics).
     pub fn not_trainable(&mut self) -> &mut Self {
         self.trainable = false;
+        self
+    }
+
+    /// A state that is carried from one batch to the next and that no gradient moves; [`Network::reset_states`] puts it
+    /// back to 0.
+    ///
+    /// [`Network::reset_states`]: crate::Network::reset_states
+    pub fn state(&mut self) -> &mut Self {
+        self.state = true;
+        self.not_trainable()
+    }
+
+    /// The elements, in row-major order, that start at 1 whatever the initializer draws.
+    pub fn ones(&mut self, range: Range<usize>) -> &mut Self {
+        self.ones = range;
         self
     }
 }
@@ -183,7 +203,9 @@ impl WeightSpecs {
             name: name.into(),
             shape: shape.to_vec(),
             initial,
+            ones: 0..0,
             trainable: true,
+            state: false,
             regularizer: None,
             constraint: None,
         });

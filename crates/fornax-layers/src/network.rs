@@ -24,6 +24,7 @@ pub struct Variable<B: Backend> {
     name: String,
     shape: Vec<usize>,
     trainable: bool,
+    state: bool,
     regularizer: Option<Regularizer>,
     constraint: Option<Constraint>,
     backend: std::marker::PhantomData<fn() -> B>,
@@ -35,6 +36,7 @@ impl<B: Backend> Clone for Variable<B> {
             name: self.name.clone(),
             shape: self.shape.clone(),
             trainable: self.trainable,
+            state: self.state,
             regularizer: self.regularizer,
             constraint: self.constraint,
             backend: self.backend,
@@ -95,17 +97,19 @@ impl<B: Backend> Network<B> {
                 constraint.check(spec.shape.len()).map_err(|error| error.within(format!("weight {name}")))?;
             }
             check_memory(&spec.shape).map_err(|error| error.within(format!("weight {name}")))?;
-            let values = match spec.initial {
+            let mut values = match spec.initial {
                 Initial::Values(values) => values,
                 Initial::Drawn(initializer) => initializer
                     .values(&spec.shape, Philox::new(seed).named(&name))
                     .map_err(|error| error.within(format!("weight {name}")))?,
             };
+            values[spec.ones].fill(1.0);
             weights.push(DynTensor::from_vec(values, &spec.shape, &device));
             variables.push(Variable {
                 name,
                 shape: spec.shape,
                 trainable: spec.trainable,
+                state: spec.state,
                 regularizer: spec.regularizer,
                 constraint: spec.constraint,
                 backend: std::marker::PhantomData,
@@ -301,6 +305,30 @@ impl<B: Backend> Network<B> {
         let mut effects = Effects::default();
         let random = Philox::new(self.seed);
         self.graph.infer(inputs, &mut root_context(&self.weights, false, random, &mut effects))
+    }
+
+    /// [`Self::infer`], after which the states that stateful layers leave are those that the next batch begins with.
+    ///
+    /// # Errors
+    /// If the inputs are not of the model's shapes.
+    pub fn advance(&mut self, inputs: Vec<Value<B>>) -> Result<Vec<Value<B>>> {
+        let mut effects = Effects::default();
+        let random = Philox::new(self.seed);
+        let outputs =
+            self.graph.infer(inputs, &mut root_context(&self.weights, false, random, &mut effects))?;
+        for (index, value) in effects.updates {
+            self.replace(index, value);
+        }
+        Ok(outputs)
+    }
+
+    /// Puts the states of stateful layers back to 0.
+    pub fn reset_states(&mut self) {
+        for (variable, weight) in self.variables.iter().zip(&mut self.weights) {
+            if variable.state {
+                *weight = weight.zeros_like();
+            }
+        }
     }
 
     /// The output for each sample of `x`, in batches of 32.
@@ -519,6 +547,9 @@ impl<B: Backend> Node<B> for Nested<B> {
             spec.regularizer(variable.regularizer).constraint(variable.constraint);
             if !variable.trainable {
                 spec.not_trainable();
+            }
+            if variable.state {
+                spec.state();
             }
         }
         Ok(self.0.output_shapes())

@@ -90,6 +90,11 @@ impl<B: Backend> Entry<B> {
     pub fn new(node: Box<dyn Node<B>>) -> Self {
         Self { node, name: None, trainable: true }
     }
+
+    /// The layer alone.
+    pub fn into_node(self) -> Box<dyn Node<B>> {
+        self.node
+    }
 }
 
 /// What a model takes as a layer: a layer, a named or frozen one, a whole network, a Burn module.

@@ -11,7 +11,7 @@ use crate::network::Nested;
 use crate::node::{Entry, IntoEntry, Node};
 use crate::{MultiLayer, Network, Shape};
 
-type Constructor<B> = fn(&Json) -> Result<Box<dyn Node<B>>>;
+type Constructor<B> = fn(&Registry<B>, &Json) -> Result<Box<dyn Node<B>>>;
 
 /// The layer classes that a saved model may name. It starts with all of this crate; add your own.
 pub struct Registry<B: Backend> {
@@ -53,7 +53,7 @@ struct SavedCall {
 impl<B: Backend> Registry<B> {
     /// Adds a layer class under its name.
     pub fn register<L: MultiLayer>(&mut self) -> &mut Self {
-        self.classes.insert(L::NAME, |config| {
+        self.classes.insert(L::NAME, |_, config| {
             let config = if config.is_null() { &Json::Object(Default::default()) } else { config };
             let layer = L::deserialize(config)
                 .or_else(|error| match config.as_object() {
@@ -66,6 +66,12 @@ impl<B: Backend> Registry<B> {
                 })?;
             Ok(layer.into_entry().node)
         });
+        self
+    }
+
+    /// Adds a class of layers around other layers, which its constructor takes from the registry.
+    pub fn register_wrapper(&mut self, class_name: &'static str, constructor: Constructor<B>) -> &mut Self {
+        self.classes.insert(class_name, constructor);
         self
     }
 
@@ -90,7 +96,7 @@ impl<B: Backend> Registry<B> {
                 format!("a registered class ({})", known.join(", ")),
             ));
         };
-        Ok(Entry::new(constructor(config)?))
+        Ok(Entry::new(constructor(self, config)?))
     }
 
     /// The network of a structure that [`Network::config`] gave, with freshly drawn weights.

@@ -7,5 +7,8 @@ pub mod ctc;
 pub mod decoding;
 pub mod layers;
 pub mod metrics;
+pub mod pytorch;
 
 mod rows;
+
+pub use layers::register;

@@ -1,11 +1,13 @@
 //! What the tests of several crates share: comparisons, exact inputs, gradients against finite differences, and
-//! the battery that every layer goes through.
+//! the battery that every layer goes through, models trained by Keras (feature `parity`).
 //!
 //! The oracle is `NdArray<f64>`: every operation family by Burn's operations in double precision.
 #![forbid(unsafe_code)]
 
 pub mod battery;
 pub mod gradient;
+#[cfg(feature = "parity")]
+pub mod parity;
 
 use fornax_core::Philox;
 

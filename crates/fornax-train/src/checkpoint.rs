@@ -204,15 +204,9 @@ impl<B: Backend> Model<B> {
         (header, arrays)
     }
 
-    /// A model that [`Self::save`] wrote, compiled as it was, on the default device.
+    /// A model that [`Self::save`] wrote, compiled as it was, with the layers that the registry has, on a device.
     ///
-    /// # Errors
-    /// If the file is not a saved model, or names a layer that Fornax does not have ([`Self::load_with`]).
-    pub fn load(path: impl AsRef<Path>) -> Result<Self> {
-        Self::load_with(path, &Registry::default(), B::Device::default())
-    }
-
-    /// [`Self::load`] with layers of one's own in the registry, on a device.
+    /// `fornax::prelude` has the short form `Model::load(path)`, with the layers of all crates on the default device.
     ///
     /// # Errors
     /// If the file is not a saved model, or names a layer that is not registered.
@@ -267,15 +261,8 @@ pub fn save_network<B: Backend>(network: &Network<B>, path: impl AsRef<Path>) ->
     write(path.as_ref(), &header, weights(network))
 }
 
-/// The network of a saved model, for prediction: no loss or optimizer is needed.
-///
-/// # Errors
-/// If the file is not a saved model, or names a layer that Fornax does not have.
-pub fn load_network<B: Backend>(path: impl AsRef<Path>) -> Result<Network<B>> {
-    load_network_with(path, &Registry::default(), B::Device::default())
-}
-
-/// [`load_network`] with layers of one's own in the registry, on a device.
+/// The network of a saved model, for prediction, with the layers that the registry has, on a device: no loss or optimizer
+/// is needed.
 ///
 /// # Errors
 /// If the file is not a saved model, or names a layer that is not registered.

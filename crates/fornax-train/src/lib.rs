@@ -20,7 +20,7 @@ mod tracker;
 
 pub use backup::BackupAndRestore;
 pub use callbacks::Callback;
-pub use checkpoint::{load_network, load_network_with, save_network};
+pub use checkpoint::{load_network_with, save_network};
 pub use class_weight::ClassWeight;
 pub use evaluation::Evaluation;
 pub use fit::Fit;

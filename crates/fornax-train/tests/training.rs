@@ -7,14 +7,14 @@ use fornax_core::ops::Activation::{Relu, Softmax};
 use fornax_core::{Array, Backend, ErrorKind, Flex, NdArray, Result};
 use fornax_data::{Dataset, synthetic};
 use fornax_layers::{
-    Sequential,
+    Registry, Sequential,
     layers::{BatchNormalization, Dense, Dropout},
 };
 use fornax_optim::{Adam, SGD};
 use fornax_train::callbacks::*;
 use fornax_train::losses::{MeanSquaredError, SparseCategoricalCrossentropy};
 use fornax_train::metrics::Accuracy;
-use fornax_train::{BackupAndRestore, Compile, Fit, Model, load_network};
+use fornax_train::{BackupAndRestore, Compile, Fit, Model, load_network_with};
 
 /// With dropout and moving statistics, so that all that a step changes or draws is there.
 fn model<B: Backend>(seed: u64) -> Model<B> {
@@ -66,6 +66,10 @@ fn initial_weights_are_equal_on_all_backends() {
     assert!(bits(&model::<Flex>(4)) == bits(&model::<NdArray>(4)));
 }
 
+fn load(path: impl AsRef<std::path::Path>) -> fornax_core::Result<Model<Flex>> {
+    Model::load_with(path, &Registry::default(), Default::default())
+}
+
 #[test]
 fn save_and_load_change_nothing() {
     let directory = tempfile::tempdir().unwrap();
@@ -73,17 +77,17 @@ fn save_and_load_change_nothing() {
     let mut first = model::<Flex>(1);
     first.fit(&digits(), quiet()).unwrap();
     first.save(&path).unwrap();
-    let mut second = Model::<Flex>::load(&path).unwrap();
+    let mut second = load(&path).unwrap();
     assert!(bits(&first) == bits(&second));
     assert_eq!(first.evaluate(&digits()).unwrap(), second.evaluate(&digits()).unwrap());
     // The optimizer's state came along: training goes on equally.
     first.fit(&digits(), quiet()).unwrap();
     second.fit(&digits(), quiet()).unwrap();
     assert!(bits(&first) == bits(&second));
-    let network = load_network::<NdArray>(&path).unwrap();
+    let network = load_network_with::<NdArray>(&path, &Registry::default(), Default::default()).unwrap();
     let set = digits();
     let x = &set.inputs()[0];
-    let wanted = Model::<Flex>::load(&path).unwrap().predict(x).unwrap().to_f32();
+    let wanted = load(&path).unwrap().predict(x).unwrap().to_f32();
     fornax_testkit::assert_close(
         &network.predict(x).unwrap().to_f32(),
         &wanted,
@@ -179,7 +183,7 @@ fn weights_of_another_model_are_refused() {
     assert_eq!(error.kind(), ErrorKind::Mismatch);
     assert!(error.to_string().contains("dense"), "{error}");
     assert!(bits(&wider) == before);
-    let missing = Model::<Flex>::load(directory.path().join("none")).unwrap_err();
+    let missing = load(directory.path().join("none")).unwrap_err();
     assert_eq!(missing.kind(), ErrorKind::Io);
 }
 
@@ -285,13 +289,13 @@ fn logs_and_checkpoints_are_written() {
     assert_eq!(lines.len(), 3);
     assert!(lines[2].starts_with(&format!("1,{}", history.values("loss")[1])));
     for name in ["model-1.fornax", "model-2.fornax", "best.fornax"] {
-        Model::<Flex>::load(at(name)).unwrap();
+        load(at(name)).unwrap();
         seen += 1;
     }
     assert_eq!(seen, 3);
     let events = |part: &Path| std::fs::read_dir(part).unwrap().count();
     assert_eq!((events(&at("board/train")), events(&at("board/validation"))), (1, 1));
-    assert!(bits(&Model::<Flex>::load(at("model-2.fornax")).unwrap()) == bits(&model));
+    assert!(bits(&load(at("model-2.fornax")).unwrap()) == bits(&model));
 }
 
 #[test]

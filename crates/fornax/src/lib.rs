@@ -25,6 +25,8 @@
 //! `fornax-sequence`.
 #![forbid(unsafe_code)]
 
+mod loading;
+
 pub use fornax_core as core;
 pub use fornax_core::{Array, Backend, Error, ErrorKind, Result, burn, device};
 pub use fornax_data as data;
@@ -32,6 +34,7 @@ pub use fornax_layers as layers;
 pub use fornax_optim as optim;
 pub use fornax_sequence as sequence;
 pub use fornax_train as train;
+pub use loading::{Load, load_network, registry};
 
 /// What a program that trains a model needs, under Keras's names.
 ///
@@ -71,6 +74,9 @@ pub mod prelude {
         Sequential, Shape, Shared, Symbolic, input,
     };
     pub use fornax_optim::{Adadelta, Adagrad, Adam, AdamW, Adamax, Lion, Nadam, RMSprop, SGD, Schedule};
+    pub use fornax_sequence::layers::{
+        Bidirectional, GRU, GRUCell, LSTM, LSTMCell, MergeMode, SimpleRNN, SimpleRNNCell, TimeDistributed,
+    };
     pub use fornax_train::callbacks::{
         CsvLogger, EarlyStopping, LambdaCallback, LearningRateScheduler, ModelCheckpoint, ReduceLROnPlateau,
         TensorBoard, TerminateOnNaN,
@@ -83,4 +89,6 @@ pub mod prelude {
     };
     pub use fornax_train::metrics::{AUC, Accuracy, F1Score, Precision, Recall, RootMeanSquaredError};
     pub use fornax_train::{BackupAndRestore, Compile, Fit, History, Model};
+
+    pub use crate::{Load, load_network};
 }

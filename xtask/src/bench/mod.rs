@@ -12,7 +12,7 @@ use crate::Outcome;
 use crate::process::{cargo, check, flag, nothing_left, option, root};
 use race::{Contender, Times};
 
-const BENCHES: [&str; 12] = [
+const BENCHES: [&str; 20] = [
     "dense-fit",
     "dense-predict",
     "dense-predict-1",
@@ -22,6 +22,14 @@ const BENCHES: [&str; 12] = [
     "mlp-large-fit",
     "cnn-large-fit",
     "resnet-fit",
+    "rnn-fit",
+    "text-fit",
+    "lstm",
+    "gru",
+    "lstm-wide",
+    "gru-wide",
+    "lstm-ragged",
+    "gru-ragged",
     "transformer-fit",
     "beam-decode",
     "dense-process",

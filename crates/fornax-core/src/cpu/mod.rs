@@ -13,8 +13,10 @@ mod lanes;
 mod loss;
 mod normalization;
 mod optimizer;
+mod panels;
 mod pool;
 mod product;
+mod recurrent;
 mod row;
 mod tasks;
 

@@ -15,6 +15,7 @@ pub(crate) mod loss;
 mod normalization;
 pub(crate) mod optimizer;
 mod pool;
+pub(crate) mod recurrent;
 
 pub use activation::{Activation, ActivationOps};
 pub use attention::{AttentionOps, AttentionOptions};
@@ -26,6 +27,9 @@ pub use loss::LossOps;
 pub use normalization::NormalizationOps;
 pub use optimizer::{OptimizerOps, Slots, UpdateRule};
 pub use pool::{PoolKind, PoolOps, Window};
+pub use recurrent::{Recurrence, RecurrentCell, RecurrentInputs, RecurrentOps, Steps, Unrolled};
+
+use std::sync::{Arc, Mutex};
 
 use burn::backend::Autodiff;
 use burn::backend::autodiff::checkpoint::{base::Checkpointer, strategy::CheckpointStrategy};
@@ -54,6 +58,51 @@ where
         OpsKind::Tracked(prepared) => prepared.finish(state, output.0),
         OpsKind::UnTracked(prepared) => prepared.finish(output.0),
     })
+}
+
+/// The cotangents of `N` parents as in [`Vjp`], from those of an output and, where the loss depends on it, of a state.
+type VjpWithState<B, S, const N: usize> =
+    fn(S, DynTensor<B>, Option<DynTensor<B>>, [bool; N]) -> [Option<DynTensor<B>>; N];
+
+/// The cotangent of the second output, left by its node for the node of the first.
+type Left<B> = Arc<Mutex<Option<DynTensor<B>>>>;
+
+/// [`record`] of an operation with two outputs. The node of the first has the vector-Jacobian product; that of the second
+/// is its child, which therefore runs before it, and leaves the cotangent of the second output.
+fn record_with_state<B: Burn, C: CheckpointStrategy, S, const N: usize>(
+    parents: [DynTensor<Autodiff<B, C>>; N],
+    forward: impl FnOnce([DynTensor<B>; N]) -> ([DynTensor<B>; 2], S),
+    vjp: VjpWithState<B, S, N>,
+) -> [DynTensor<Autodiff<B, C>>; 2]
+where
+    S: Clone + Send + std::fmt::Debug + 'static,
+{
+    let left = Left::<B>::default();
+    let mut second = None;
+    let first = record(
+        parents,
+        |parents| {
+            let ([first, state], kept) = forward(parents);
+            second = Some((state, first.shape()));
+            (first, (kept, left.clone(), vjp))
+        },
+        |(kept, left, vjp), dfirst, wanted| {
+            let dsecond = left.lock().expect("taking a tensor does not panic").take();
+            vjp(kept, dfirst, dsecond, wanted)
+        },
+    );
+    let (second, shape) = second.expect("the forward pass has run");
+    let second = record(
+        [first.clone()],
+        |_| (second, (left, shape)),
+        |(left, shape), dsecond, _| {
+            let zeros = DynTensor::zeros(&shape, &dsecond.device());
+            *left.lock().expect("leaving a tensor does not panic") = Some(dsecond);
+            // The parent takes a cotangent of its own output, whether or not the loss depends on that.
+            [Some(zeros)]
+        },
+    );
+    [first, second]
 }
 
 struct Node<B: Burn, S, const N: usize> {

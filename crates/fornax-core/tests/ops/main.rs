@@ -10,6 +10,7 @@ mod embedding;
 mod loss;
 mod normalization;
 mod pool;
+mod recurrent;
 
 use fornax_core::{Backend, DynTensor};
 use fornax_testkit::distinct_values;

@@ -4,6 +4,7 @@
 //! (`mnist`, `fashion-mnist`, ...). Files may be gzipped or plain.
 
 mod images;
+mod imdb;
 mod registry;
 mod tables;
 
@@ -12,6 +13,7 @@ use std::path::{Path, PathBuf};
 use fornax_core::{Error, Result};
 
 pub use images::{fashion_mnist, mnist};
+pub use imdb::{Reviews, imdb};
 pub use registry::{ALL, Source, SourceFile, get, source};
 pub use tables::{
     adult, bank_marketing, bank_marketing_table, german_credit, german_credit_table, wdbc, wdbc_table,

@@ -4,5 +4,9 @@
 //! on them says nothing about real data and must never be quoted as such.
 
 mod digits;
+mod topics;
+mod waves;
 
 pub use digits::{digit_lines, digits};
+pub use topics::topics;
+pub use waves::waves;

@@ -11,8 +11,10 @@ mod attention;
 mod grouped_query_attention;
 mod multi_head_attention;
 mod position_embedding;
+mod recurrent;
 mod rotary_embedding;
 mod sine_position_encoding;
+mod time_distributed;
 mod transformer;
 mod transformer_decoder;
 mod transformer_encoder;
@@ -22,8 +24,12 @@ pub use attention::{Attention, ScoreMode};
 pub use grouped_query_attention::GroupedQueryAttention;
 pub use multi_head_attention::MultiHeadAttention;
 pub use position_embedding::PositionEmbedding;
+pub use recurrent::{
+    Bidirectional, GRU, GRUCell, LSTM, LSTMCell, MergeMode, RecurrentLayer, SimpleRNN, SimpleRNNCell,
+};
 pub use rotary_embedding::RotaryEmbedding;
 pub use sine_position_encoding::SinePositionEncoding;
+pub use time_distributed::TimeDistributed;
 pub use transformer::Transformer;
 pub use transformer_decoder::TransformerDecoder;
 pub use transformer_encoder::TransformerEncoder;
@@ -37,4 +43,8 @@ pub fn register<B: Backend>(registry: &mut Registry<B>) {
     registry.register::<Attention>().register::<AdditiveAttention>();
     registry.register::<SinePositionEncoding>().register::<PositionEmbedding>().register::<RotaryEmbedding>();
     registry.register::<TransformerEncoder>().register::<TransformerDecoder>().register::<Transformer>();
+    registry.register::<SimpleRNN>().register::<LSTM>().register::<GRU>();
+    registry.register::<SimpleRNNCell>().register::<LSTMCell>().register::<GRUCell>();
+    registry.register::<Bidirectional>();
+    TimeDistributed::register(registry);
 }

@@ -1,0 +1,251 @@
+//! Products with a matrix that is packed once and used many times: a recurrent kernel, at each time step.
+//!
+//! The right factor lies in panels of 16 columns, `[panel][row][16]`, so that a step of the sum reads one cache line.
+//! `R` rows times `V` vectors of the output stay in registers (8 x 2 of AVX-512's 32, 4 x 2 of AVX2's 16); the last rows
+//! go 4, 2 and 1 at a time, because the rows of a batch of sequences end one after the other. Each sum runs over the
+//! rows of the factor in order, whatever block it is in.
+
+use std::ops::Range;
+
+use super::lanes::Lanes;
+
+/// Columns of a panel.
+pub(super) const PANEL: usize = 16;
+
+/// A left factor whose element `(r, k)` lies at `r * row + k * step`.
+#[derive(Clone, Copy)]
+pub(super) struct Left<'a> {
+    pub(super) values: &'a [f32],
+    pub(super) row: usize,
+    pub(super) step: usize,
+}
+
+impl<'a> Left<'a> {
+    /// Rows that begin `stride` elements apart.
+    pub(super) fn rows(values: &'a [f32], stride: usize) -> Self {
+        Self { values, row: stride, step: 1 }
+    }
+
+    /// Columns of rows that begin `stride` elements apart, as rows.
+    pub(super) fn columns(values: &'a [f32], stride: usize) -> Self {
+        Self { values, row: 1, step: stride }
+    }
+}
+
+/// A packed right factor.
+pub(super) struct Panels {
+    values: Vec<f32>,
+    depth: usize,
+    columns: usize,
+}
+
+impl Panels {
+    /// Packs a matrix of `depth` rows and `columns` columns, a multiple of 16: `fill` writes 16 columns of one row, which
+    /// are zeros before, from the column it is given.
+    pub(super) fn pack(depth: usize, columns: usize, mut fill: impl FnMut(usize, usize, &mut [f32])) -> Self {
+        assert_eq!(columns % PANEL, 0);
+        let mut values = vec![0.0; depth * columns];
+        for (panel, rows) in values.chunks_exact_mut(depth.max(1) * PANEL).enumerate() {
+            for (row, out) in rows.chunks_exact_mut(PANEL).enumerate() {
+                fill(row, panel * PANEL, out);
+            }
+        }
+        Self { values, depth, columns }
+    }
+
+    /// None yet: [`Self::repack`] fills them.
+    pub(super) fn empty() -> Self {
+        Self { values: vec![], depth: 0, columns: 0 }
+    }
+
+    /// Packs rows of numbers, in the memory that is there.
+    pub(super) fn repack(&mut self, rows: &[f32], columns: usize) {
+        self.columns = columns;
+        self.depth = rows.len() / columns;
+        self.values.resize(rows.len(), 0.0);
+        for (panel, out) in self.values.chunks_exact_mut(self.depth.max(1) * PANEL).enumerate() {
+            for (out, row) in out.chunks_exact_mut(PANEL).zip(rows.chunks_exact(columns)) {
+                out.copy_from_slice(&row[panel * PANEL..][..PANEL]);
+            }
+        }
+    }
+
+    /// `out = left self`, or `out += left self` if `add`, for `rows` rows that begin `stride` apart.
+    pub(super) fn multiply(&self, left: Left<'_>, rows: usize, out: &mut [f32], stride: usize, add: bool) {
+        self.multiply_columns(0..self.columns, left, rows, out, stride, add);
+    }
+
+    /// [`Self::multiply`] by these columns alone, whole panels.
+    pub(super) fn multiply_columns(
+        &self,
+        columns: Range<usize>,
+        left: Left<'_>,
+        rows: usize,
+        out: &mut [f32],
+        stride: usize,
+        add: bool,
+    ) {
+        if rows == 0 || columns.is_empty() {
+            return;
+        }
+        assert!(columns.start % PANEL == 0 && columns.end % PANEL == 0 && columns.end <= self.columns);
+        assert!((rows - 1) * stride + columns.len() <= out.len());
+        assert!(self.depth == 0 || (rows - 1) * left.row + (self.depth - 1) * left.step < left.values.len());
+        let job = Job { panels: self, columns, left, rows, out: out.as_mut_ptr(), stride, add };
+        // SAFETY: the assertions bound every element that the job touches; the instructions are there.
+        unsafe { job.run_widest() }
+    }
+}
+
+struct Job<'a> {
+    panels: &'a Panels,
+    columns: Range<usize>,
+    left: Left<'a>,
+    rows: usize,
+    out: *mut f32,
+    stride: usize,
+    add: bool,
+}
+
+impl Job<'_> {
+    unsafe fn run_widest(&self) {
+        #[cfg(target_arch = "x86_64")]
+        {
+            use std::arch::x86_64::{__m256, __m512};
+
+            #[target_feature(enable = "avx512f")]
+            unsafe fn avx512(job: &Job<'_>) {
+                unsafe { job.run::<__m512>() }
+            }
+            #[target_feature(enable = "avx2,fma")]
+            unsafe fn avx2(job: &Job<'_>) {
+                unsafe { job.run::<__m256>() }
+            }
+            if std::is_x86_feature_detected!("avx512f") {
+                return unsafe { avx512(self) };
+            }
+            if std::is_x86_feature_detected!("avx2") && std::is_x86_feature_detected!("fma") {
+                return unsafe { avx2(self) };
+            }
+        }
+        unsafe { self.run::<[f32; 8]>() }
+    }
+
+    #[inline(always)]
+    unsafe fn run<L: Lanes>(&self) {
+        let mut column = self.columns.start;
+        while column < self.columns.end {
+            unsafe {
+                if L::LEN == PANEL && column + PANEL == self.columns.end {
+                    self.rows::<L, 1>(column);
+                } else {
+                    self.rows::<L, 2>(column);
+                }
+            }
+            column += 2 * L::LEN;
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn rows<L: Lanes, const V: usize>(&self, column: usize) {
+        let mut row = 0;
+        unsafe {
+            if L::REGISTERS == 32 {
+                row = self.blocks::<L, 8, V>(column, row);
+            }
+            if L::REGISTERS >= 16 {
+                row = self.blocks::<L, 4, V>(column, row);
+            }
+            row = self.blocks::<L, 2, V>(column, row);
+            self.blocks::<L, 1, V>(column, row);
+        }
+    }
+
+    /// As many blocks of `R` rows as are left from `row` on; returns the next row.
+    #[inline(always)]
+    unsafe fn blocks<L: Lanes, const R: usize, const V: usize>(
+        &self,
+        column: usize,
+        mut row: usize,
+    ) -> usize {
+        while row + R <= self.rows {
+            unsafe { self.tile::<L, R, V>(column, row) };
+            row += R;
+        }
+        row
+    }
+
+    // Plain loops over constant bounds are what the compiler unrolls into registers.
+    #[allow(clippy::needless_range_loop)]
+    #[inline(always)]
+    unsafe fn tile<L: Lanes, const R: usize, const V: usize>(&self, column: usize, row: usize) {
+        unsafe {
+            let depth = self.panels.depth;
+            let out = self.out.add(row * self.stride + column - self.columns.start);
+            let mut sums = [[L::zero(); V]; R];
+            if self.add {
+                for r in 0..R {
+                    for v in 0..V {
+                        sums[r][v] = L::load(out.add(r * self.stride + v * L::LEN));
+                    }
+                }
+            }
+            let mut left = self.left.values.as_ptr().add(row * self.left.row);
+            let mut panel = self.panels.values.as_ptr().add(column * depth);
+            for _ in 0..depth {
+                let mut vectors = [L::zero(); V];
+                for v in 0..V {
+                    let at = v * L::LEN;
+                    vectors[v] = L::load(panel.add(at / PANEL * depth * PANEL + at % PANEL));
+                }
+                for r in 0..R {
+                    let number = L::splat(left.add(r * self.left.row));
+                    for v in 0..V {
+                        sums[r][v] = number.multiply_add(vectors[v], sums[r][v]);
+                    }
+                }
+                // Beyond the last element these point outside, and are not read.
+                left = left.wrapping_add(self.left.step);
+                panel = panel.wrapping_add(PANEL);
+            }
+            for r in 0..R {
+                for v in 0..V {
+                    sums[r][v].store(out.add(r * self.stride + v * L::LEN));
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn products_are_those_of_plain_loops() {
+        for (rows, depth, columns, add) in
+            [(1, 1, 16, false), (3, 5, 48, true), (15, 7, 32, false), (22, 9, 80, true)]
+        {
+            let value = |at: usize| ((at * 7 % 13) as f32 - 6.0) / 8.0;
+            let right = |k: usize, column: usize| value(k * columns + column + 3);
+            let panels = Panels::pack(depth, columns, |k, from, out| {
+                out.iter_mut().enumerate().for_each(|(at, out)| *out = right(k, from + at));
+            });
+            let left: Vec<f32> = (0..rows * depth).map(value).collect();
+            let before: Vec<f32> = (0..rows * columns).map(|at| value(at + 1)).collect();
+            let mut wanted = if add { before.clone() } else { vec![0.0; before.len()] };
+            for (at, wanted) in wanted.iter_mut().enumerate() {
+                let (row, column) = (at / columns, at % columns);
+                *wanted += (0..depth).map(|k| left[row * depth + k] * right(k, column)).sum::<f32>();
+            }
+            let mut found = before.clone();
+            panels.multiply(Left::rows(&left, depth), rows, &mut found, columns, add);
+            assert_eq!(found, wanted, "{rows} x {depth} x {columns}");
+            let transposed: Vec<f32> =
+                (0..left.len()).map(|at| left[at % rows * depth + at / rows]).collect();
+            let mut found = before;
+            panels.multiply(Left::columns(&transposed, rows), rows, &mut found, columns, add);
+            assert_eq!(found, wanted, "{rows} x {depth} x {columns}, left factor transposed");
+        }
+    }
+}

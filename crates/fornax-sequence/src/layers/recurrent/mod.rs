@@ -1,0 +1,412 @@
+//! What the recurrent layers have in common: their arguments, their weights and how they run.
+
+mod bidirectional;
+mod cells;
+mod gru;
+mod lstm;
+mod simple_rnn;
+
+pub use bidirectional::{Bidirectional, MergeMode, RecurrentLayer};
+pub use cells::{GRUCell, LSTMCell, SimpleRNNCell};
+pub use gru::GRU;
+pub use lstm::LSTM;
+pub use simple_rnn::SimpleRNN;
+
+use fornax_core::ops::{Activation, Recurrence, RecurrentCell, RecurrentInputs, Steps, Unrolled};
+use fornax_core::{Backend, DynTensor, Error, Mask, Philox, Result, Value};
+use fornax_layers::{Constraint, Context, Initializer, Regularizer, Shape, WeightSpecs};
+use serde::{Deserialize, Serialize};
+
+/// The arguments of a cell, whichever it is.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default)]
+struct CellArguments {
+    units: usize,
+    activation: Activation,
+    use_bias: bool,
+    kernel_initializer: Initializer,
+    recurrent_initializer: Initializer,
+    bias_initializer: Initializer,
+    kernel_regularizer: Option<Regularizer>,
+    recurrent_regularizer: Option<Regularizer>,
+    bias_regularizer: Option<Regularizer>,
+    kernel_constraint: Option<Constraint>,
+    recurrent_constraint: Option<Constraint>,
+    bias_constraint: Option<Constraint>,
+    dropout: f64,
+    recurrent_dropout: f64,
+    seed: Option<u64>,
+}
+
+impl Default for CellArguments {
+    fn default() -> Self {
+        Self::new(1)
+    }
+}
+
+impl CellArguments {
+    fn new(units: usize) -> Self {
+        Self {
+            units,
+            activation: Activation::Tanh,
+            use_bias: true,
+            kernel_initializer: Initializer::GlorotUniform,
+            recurrent_initializer: Initializer::Orthogonal { gain: 1.0 },
+            bias_initializer: Initializer::Zeros,
+            kernel_regularizer: None,
+            recurrent_regularizer: None,
+            bias_regularizer: None,
+            kernel_constraint: None,
+            recurrent_constraint: None,
+            bias_constraint: None,
+            dropout: 0.0,
+            recurrent_dropout: 0.0,
+            seed: None,
+        }
+    }
+}
+
+/// The methods of a cell or layer whose [`CellArguments`] are at this path.
+macro_rules! cell_setters {
+    ($($path:ident).+) => {
+        setters! {
+            @each [$(.$path)+]
+            /// `f`.
+            activation: Activation,
+            /// Whether there is a `b`.
+            use_bias: bool,
+            /// Where `W` starts.
+            kernel_initializer: Initializer,
+            /// Where `U` starts.
+            recurrent_initializer: Initializer,
+            /// Where `b` starts.
+            bias_initializer: Initializer,
+            /// A penalty on `W`.
+            kernel_regularizer: Some(Regularizer),
+            /// A penalty on `U`.
+            recurrent_regularizer: Some(Regularizer),
+            /// A penalty on `b`.
+            bias_regularizer: Some(Regularizer),
+            /// A projection of `W` after each step.
+            kernel_constraint: Some(Constraint),
+            /// A projection of `U` after each step.
+            recurrent_constraint: Some(Constraint),
+            /// A projection of `b` after each step.
+            bias_constraint: Some(Constraint),
+            /// The fraction of the inputs that training drops, the same ones at each time step.
+            dropout: f64,
+            /// The fraction of the state that training drops in the products with `U`, the same at each time step.
+            recurrent_dropout: f64,
+            /// A seed of the layer's own.
+            seed: Some(u64),
+        }
+    };
+}
+use cell_setters;
+
+/// How a layer goes through a sequence, whichever its cell is.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+struct SequenceArguments {
+    activity_regularizer: Option<Regularizer>,
+    return_sequences: bool,
+    return_state: bool,
+    go_backwards: bool,
+    stateful: bool,
+    /// The batch size of a stateful layer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    batch_size: Option<usize>,
+    zero_output_for_mask: bool,
+}
+
+/// The methods of a layer whose [`SequenceArguments`] are in `sequence`.
+macro_rules! sequence_setters {
+    () => {
+        setters! {
+            @each [.sequence]
+            /// A penalty on the output.
+            activity_regularizer: Some(Regularizer),
+            /// Whether the output is that of each time step instead of the last.
+            return_sequences: bool,
+            /// Whether the last states are outputs too.
+            return_state: bool,
+            /// Whether time runs backwards; the outputs come in the order in which they are made.
+            go_backwards: bool,
+            /// Whether the output of a time step that the mask leaves out is 0 instead of the one before it.
+            zero_output_for_mask: bool,
+        }
+
+        /// Begins each batch, of `batch_size` sequences, with the states that the one before it left.
+        ///
+        /// Training carries them; outside of training [`advance`](fornax_layers::Network::advance) does, and
+        /// [`reset_states`](fornax_layers::Network::reset_states) puts them back to 0.
+        pub fn stateful(mut self, batch_size: usize) -> Self {
+            self.sequence.stateful = true;
+            self.sequence.batch_size = Some(batch_size);
+            self
+        }
+    };
+}
+use sequence_setters;
+
+/// Implements [`MultiLayer`](fornax_layers::MultiLayer) for a layer that has [`Parts`].
+macro_rules! recurrent_layer {
+    ($layer:ident, $name:literal) => {
+        impl fornax_layers::MultiLayer for $layer {
+            const NAME: &'static str = $name;
+
+            fn build_all(&self, inputs: &[Shape], weights: &mut WeightSpecs) -> Result<Vec<Shape>> {
+                self.parts().build("", inputs, weights)
+            }
+
+            fn call_all<B: Backend>(
+                &self,
+                inputs: Vec<Value<B>>,
+                context: &mut Context<'_, B>,
+            ) -> Result<Vec<Value<B>>> {
+                self.parts().call("", inputs, context)
+            }
+        }
+
+        impl Default for $layer {
+            fn default() -> Self {
+                Self::new(1)
+            }
+        }
+    };
+}
+use recurrent_layer;
+
+/// A recurrent layer without its type.
+struct Parts<'a> {
+    equations: RecurrentCell,
+    recurrent_activation: Activation,
+    unit_forget_bias: bool,
+    cell: &'a CellArguments,
+    sequence: &'a SequenceArguments,
+}
+
+/// The names of the states.
+const STATES: [&str; 2] = ["state_h", "state_c"];
+
+impl Parts<'_> {
+    /// States the weights, whose names begin with `prefix`, for inputs `[time, features]` and, where they are given, the
+    /// initial states.
+    fn build(&self, prefix: &str, inputs: &[Shape], weights: &mut WeightSpecs) -> Result<Vec<Shape>> {
+        let sequence = self.sequence;
+        let x = inputs.first().ok_or_else(|| Error::shape("inputs", "0 tensors", "at least one"))?;
+        x.expect_rank(2, "[time, features]")?;
+        let states = self.equations.states();
+        self.check_states(&inputs[1..])?;
+        self.build_cell(prefix, x.last()?, weights)?;
+        if sequence.stateful {
+            let batch = sequence.batch_size.filter(|&batch| batch > 0).ok_or_else(|| {
+                let found = sequence.batch_size.map_or("none".into(), |size| size.to_string());
+                Error::argument("batch_size of a stateful layer", found, "at least 1")
+            })?;
+            for name in &STATES[..states] {
+                let shape = [batch, self.cell.units];
+                weights.add(format!("{prefix}{name}"), &shape, Initializer::Zeros).state();
+            }
+        }
+        let unit = Shape::from([self.cell.units]);
+        let output = if sequence.return_sequences { x.with_last(self.cell.units) } else { unit.clone() };
+        let mut outputs = vec![output];
+        if sequence.return_state {
+            outputs.extend(std::iter::repeat_n(unit, states));
+        }
+        Ok(outputs)
+    }
+
+    /// An error unless there are no initial states, or as many as the cell has, of its units.
+    fn check_states(&self, given: &[Shape]) -> Result<()> {
+        let (states, units) = (self.equations.states(), self.cell.units);
+        if !given.is_empty() && given.len() != states {
+            let wanted = format!("none or {states}");
+            return Err(Error::shape("initial states", format!("{} tensors", given.len()), wanted));
+        }
+        match given.iter().find(|state| state.axes() != [Some(units)]) {
+            Some(state) => {
+                Err(Error::shape("initial state", format!("shape {state}"), format!("(None, {units})")))
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// States the weights of the cell.
+    fn build_cell(&self, prefix: &str, features: usize, weights: &mut WeightSpecs) -> Result<()> {
+        let cell = self.cell;
+        if cell.units == 0 {
+            return Err(Error::argument("units", 0, "at least 1"));
+        }
+        for (name, rate) in [("dropout", cell.dropout), ("recurrent_dropout", cell.recurrent_dropout)] {
+            if !(0.0..1.0).contains(&rate) {
+                return Err(Error::argument(name, rate, "a number from 0 to below 1"));
+            }
+        }
+        let overflow = || Error::argument("units", cell.units, "as many as memory holds");
+        let wide = self.equations.gates().checked_mul(cell.units).ok_or_else(overflow)?;
+        weights
+            .add(format!("{prefix}kernel"), &[features, wide], cell.kernel_initializer)
+            .regularizer(cell.kernel_regularizer)
+            .constraint(cell.kernel_constraint);
+        weights
+            .add(format!("{prefix}recurrent_kernel"), &[cell.units, wide], cell.recurrent_initializer)
+            .regularizer(cell.recurrent_regularizer)
+            .constraint(cell.recurrent_constraint);
+        if cell.use_bias {
+            let shape = self.equations.bias_shape(cell.units);
+            let bias = weights
+                .add(format!("{prefix}bias"), &shape, cell.bias_initializer)
+                .regularizer(cell.bias_regularizer)
+                .constraint(cell.bias_constraint);
+            if self.unit_forget_bias {
+                bias.ones(cell.units..2 * cell.units);
+            }
+        }
+        Ok(())
+    }
+
+    /// The output and, where they are asked for, the states.
+    fn call<B: Backend>(
+        &self,
+        prefix: &str,
+        mut inputs: Vec<Value<B>>,
+        context: &mut Context<'_, B>,
+    ) -> Result<Vec<Value<B>>> {
+        let states = inputs.split_off(1).into_iter().map(Value::float).collect();
+        let x = inputs.swap_remove(0);
+        let mask = x.mask().cloned();
+        let run = self.run(prefix, x, states, self.sequence.go_backwards, context)?;
+        let backwards = self.sequence.return_sequences && self.sequence.go_backwards;
+        let output = if backwards { run.output.flip(1) } else { run.output };
+        context.regularize_activity(self.sequence.activity_regularizer, &output)?;
+        let mask = match mask.filter(|_| self.sequence.return_sequences) {
+            Some(mask) if backwards => Some(mask.flip(1)),
+            mask => mask,
+        };
+        let mut outputs = vec![Value::from(output).with_mask(mask)];
+        if self.sequence.return_state {
+            outputs.extend(self.split_states(run.states).into_iter().map(Value::from));
+        }
+        Ok(outputs)
+    }
+
+    fn split_states<B: Backend>(&self, states: DynTensor<B>) -> Vec<DynTensor<B>> {
+        let shape = states.shape()[1..].to_vec();
+        (0..self.equations.states())
+            .map(|at| states.clone().slice(0, at, at + 1, 1).reshape(&shape))
+            .collect()
+    }
+
+    /// Runs over a sequence from the given states, or those that are carried, or zeros; outputs are at the time of their
+    /// inputs.
+    fn run<B: Backend>(
+        &self,
+        prefix: &str,
+        x: Value<B>,
+        given: Vec<DynTensor<B>>,
+        reverse: bool,
+        context: &mut Context<'_, B>,
+    ) -> Result<Unrolled<B>> {
+        let shape = x.shape();
+        let (batch, time) = (shape[0], shape[1]);
+        if time == 0 {
+            return Err(Error::shape("input", format!("{shape:?}"), "at least one time step"));
+        }
+        let how = Recurrence {
+            steps: steps(x.mask(), batch, time)?,
+            reverse,
+            ..self.recurrence(prefix, self.sequence.return_sequences, context)
+        };
+        let carried = self.sequence.stateful.then(|| {
+            STATES[..self.equations.states()].iter().map(|name| context.latest(&format!("{prefix}{name}")))
+        });
+        let given = match carried {
+            Some(carried) if given.is_empty() => carried.collect(),
+            _ => given,
+        };
+        let inputs = self.inputs(prefix, x.float(), given, context)?;
+        let run = B::recurrent(inputs, &how);
+        if self.sequence.stateful {
+            for (name, state) in STATES.iter().zip(self.split_states(run.states.clone())) {
+                context.update(&format!("{prefix}{name}"), state.detach());
+            }
+        }
+        Ok(run)
+    }
+
+    fn recurrence<B: Backend>(
+        &self,
+        prefix: &str,
+        return_sequences: bool,
+        context: &Context<'_, B>,
+    ) -> Recurrence {
+        let rate = self.cell.recurrent_dropout;
+        let random = self.random(prefix, context).named("recurrent");
+        Recurrence {
+            activation: self.cell.activation,
+            recurrent_activation: self.recurrent_activation,
+            zero_output_for_mask: self.sequence.zero_output_for_mask,
+            recurrent_dropout: (context.training() && rate > 0.0).then_some((rate, random)),
+            ..Recurrence::new(self.equations, return_sequences)
+        }
+    }
+
+    fn random<B: Backend>(&self, prefix: &str, context: &Context<'_, B>) -> Philox {
+        let random = match self.cell.seed {
+            Some(seed) => context.random().reseeded(seed),
+            None => context.random(),
+        };
+        if prefix.is_empty() { random } else { random.named(prefix) }
+    }
+
+    /// The operation's inputs: `x [batch, time, features]` with what training drops, the weights, and the states.
+    fn inputs<B: Backend>(
+        &self,
+        prefix: &str,
+        x: DynTensor<B>,
+        states: Vec<DynTensor<B>>,
+        context: &Context<'_, B>,
+    ) -> Result<RecurrentInputs<B>> {
+        let (shape, device, units) = (x.shape(), x.device(), self.cell.units);
+        let batch = shape[0];
+        let x = match self.cell.dropout {
+            rate if rate > 0.0 && context.training() => {
+                B::dropout(x, rate, &[batch, 1, shape[2]], self.random(prefix, context))
+            }
+            _ => x,
+        };
+        if let Some(state) = states.iter().find(|state| state.shape() != [batch, units]) {
+            let found = format!("{:?}", state.shape());
+            return Err(Error::shape("state", found, format!("[{batch}, {units}], a row for each sequence")));
+        }
+        let states = match states.is_empty() {
+            true => DynTensor::zeros(&[self.equations.states(), batch, units], &device),
+            false => {
+                let rows = states.into_iter().map(|state| state.reshape(&[1, batch, units]));
+                DynTensor::concatenate(rows.collect(), 0)
+            }
+        };
+        let bias = context
+            .optional(&format!("{prefix}bias"))
+            .unwrap_or_else(|| DynTensor::zeros(&self.equations.bias_shape(units), &device));
+        Ok(RecurrentInputs {
+            x,
+            kernel: context.weight(&format!("{prefix}kernel")),
+            recurrent_kernel: context.weight(&format!("{prefix}recurrent_kernel")),
+            bias,
+            states,
+        })
+    }
+}
+
+/// The time steps that count, on the host.
+fn steps<B: Backend>(mask: Option<&Mask<B>>, batch: usize, time: usize) -> Result<Steps> {
+    let Some(mask) = mask else { return Ok(Steps::all()) };
+    if mask.shape() != [batch, time] {
+        let wanted = format!("[{batch}, {time}], a truth value for each time step");
+        return Err(Error::shape("mask", format!("{:?}", mask.shape()), wanted));
+    }
+    Steps::mask(mask.to_vec(), batch, time)
+}

@@ -1,0 +1,8 @@
+//! Recurrent layers: the battery of every layer, parity with Keras and PyTorch, laws of padding, states that are carried,
+//! and what cannot be built.
+
+mod battery;
+mod errors;
+mod packed;
+mod parity;
+mod states;
