@@ -28,7 +28,7 @@ const ORDERS: usize = 4;
 /// let score = Bleu::new().corpus(&["A cat sat on a mat."], &[["The cat sat on the mat."]])?;
 /// assert_eq!(
 ///     score.to_string(),
-///     "BLEU|nrefs:1|case:mixed|eff:no|tok:13a|smooth:exp|version:2.6.0 = 22.96 57.1/33.3/20.0/8.3 (BP = 1.000 \
+///     "BLEU|nrefs:1|case:mixed|eff:no|tok:13a|smooth:exp|version:2.6.0 = 30.74 71.4/50.0/20.0/12.5 (BP = 1.000 \
 ///      ratio = 1.000 hyp_len = 7 ref_len = 7)"
 /// );
 /// # Ok::<(), fornax_core::Error>(())

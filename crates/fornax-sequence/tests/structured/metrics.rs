@@ -61,9 +61,9 @@ fn tags(spans: &[Span], length: usize, prefix: fn(bool, bool, bool) -> &'static 
     for (index, span) in spans.iter().enumerate() {
         let before = index.checked_sub(1).map(|before| &spans[before]);
         let touches = before.is_some_and(|before| before.end == span.start && before.kind == span.kind);
-        for at in span.start..span.end {
+        for (at, tag) in tags.iter_mut().enumerate().take(span.end).skip(span.start) {
             let (first, last) = (at == span.start, at + 1 == span.end);
-            tags[at] = format!("{}-{}", prefix(first, last, touches), span.kind);
+            *tag = format!("{}-{}", prefix(first, last, touches), span.kind);
         }
     }
     tags
@@ -106,6 +106,7 @@ fn tags_that_are_no_sequence_stand_for_spans_too() {
         (&["E-A", "E-A"], &[(0, 1, "A"), (1, 2, "A")]),
         (&["B-A", "E-A", "I-A", "O"], &[(0, 2, "A"), (2, 3, "A")]),
         (&["S-A", "I-A"], &[(0, 1, "A"), (1, 2, "A")]),
+        (&["I-A", "S-A"], &[(0, 1, "A"), (1, 2, "A")]),
         (&["B-A-x", "I-A-x"], &[(0, 2, "A-x")]),
         (&["B", "I", "O", "B"], &[(0, 2, ""), (3, 4, "")]),
         (&[], &[]),
