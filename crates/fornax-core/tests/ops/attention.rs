@@ -291,6 +291,15 @@ fn a_query_that_sees_nothing_gets_zeros_and_no_gradient() {
     check::<NdArray>();
 }
 
+#[test]
+fn nothing_to_attend_to_is_no_panic() {
+    for (queries, keys) in [(0, 3), (3, 0)] {
+        let [y, dq, dk, dv] = Case { queries, keys, ..PLAIN }.found::<Flex>();
+        assert_eq!([y.len(), dq.len()], [2 * queries * 2 * 3, 2 * queries * 2 * 4]);
+        assert!([y, dq, dk, dv].concat().iter().all(|&value| value == 0.0));
+    }
+}
+
 /// Keys that the lengths leave out may hold anything, and there may be any number of them.
 #[test]
 fn padding_changes_no_bit() {

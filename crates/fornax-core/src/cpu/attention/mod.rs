@@ -246,6 +246,9 @@ fn backward<B: Host>(
     let mut cotangents = [&q, &k, &v].map(|tensor| unwritten(tensor.len()));
     for (part, values) in parts.into_iter().enumerate() {
         for (cotangent, (values, of)) in cotangents.iter_mut().zip(values.iter().zip([&q, &k, &v])) {
+            if of.is_empty() {
+                continue;
+            }
             let positions = of.shape()[1];
             let (stretch, stride) = (values.len() / positions, of.len() / (batch * positions));
             let start = part / key_heads * positions * stride + part % key_heads * stretch;
