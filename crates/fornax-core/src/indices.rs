@@ -78,6 +78,24 @@ impl<B: Burn, const D: usize> From<Tensor<B, D, Int>> for Indices<B> {
 }
 
 impl<B: Burn> Mask<B> {
+    /// The mask of `shape` over `values` in row-major order.
+    pub fn from_vec(values: Vec<bool>, shape: &[usize], device: &B::Device) -> Self {
+        let data = TensorData::new(values, [shape.iter().product::<usize>()]);
+        Self::from(Tensor::<B, 1, Bool>::from_data(data, device)).reshape(shape)
+    }
+
+    /// The truth values in row-major order, copied to the host.
+    pub fn to_vec(&self) -> Vec<bool> {
+        let len = self.shape().iter().product();
+        let flat = Tensor::<B, 1, Bool>::from_primitive(self.clone().reshape(&[len]).0);
+        flat.into_data().iter::<bool>().collect()
+    }
+
+    /// Where the truth values live.
+    pub fn device(&self) -> B::Device {
+        B::bool_device(&self.0)
+    }
+
     /// The lengths of the axes.
     pub fn shape(&self) -> Vec<usize> {
         self.0.shape().to_vec()
@@ -102,12 +120,6 @@ impl<B: Burn> Mask<B> {
     /// The elements along `axis` in the opposite order.
     pub fn flip(self, axis: usize) -> Self {
         Self(B::bool_flip(self.0, &[axis]))
-    }
-
-    /// The elements in row-major order, copied to the host.
-    pub fn to_vec(&self) -> Vec<bool> {
-        let data = Tensor::<B, 1, Bool>::from_primitive(self.0.clone()).into_data();
-        data.iter::<bool>().collect()
     }
 
     /// Masks joined along `axis`.

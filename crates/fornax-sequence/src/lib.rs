@@ -3,6 +3,8 @@
 #![forbid(unsafe_code)]
 
 pub mod layers;
+mod lengths;
 pub mod pytorch;
 
 pub use layers::register;
+pub use lengths::lengths_mask;
