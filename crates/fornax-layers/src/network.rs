@@ -60,6 +60,11 @@ impl<B: Backend> Variable<B> {
         self.trainable
     }
 
+    /// Whether it is a state that is carried from batch to batch.
+    pub fn is_state(&self) -> bool {
+        self.state
+    }
+
     /// The penalty on it.
     pub fn regularizer(&self) -> Option<Regularizer> {
         self.regularizer

@@ -6,9 +6,11 @@ pub mod crf;
 pub mod ctc;
 pub mod decoding;
 pub mod layers;
+mod lengths;
 pub mod metrics;
 pub mod pytorch;
 
 mod rows;
 
 pub use layers::register;
+pub use lengths::lengths_mask;

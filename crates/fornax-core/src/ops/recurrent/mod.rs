@@ -107,7 +107,7 @@ impl Steps {
     }
 
     /// The truth values `[batch, time]`, none where all count.
-    pub(crate) fn truth(&self) -> Option<&[bool]> {
+    pub fn truth(&self) -> Option<&[bool]> {
         self.mask.as_deref()
     }
 }
