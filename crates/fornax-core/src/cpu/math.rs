@@ -62,7 +62,7 @@ pub(super) fn madd<const FMA: bool>(a: f32, b: f32, c: f32) -> f32 {
     if FMA { a.mul_add(b, c) } else { a * b + c }
 }
 
-/// [`tanh`] as a quotient of polynomials (Eigen): within 3e-7 of it, at half the cost.
+/// [`tanh`] as a quotient of polynomials (Eigen): within 5e-7 of it, at half the cost.
 #[inline(always)]
 pub(super) fn rational_tanh<const FMA: bool>(x: f32) -> f32 {
     const END: f32 = 7.905_311;
@@ -153,8 +153,8 @@ mod tests {
             let sigmoid = f64::from(rational_sigmoid::<false>(x)) - 1.0 / (1.0 + (-f64::from(x)).exp());
             tanh.abs().max(sigmoid.abs())
         };
-        assert!((-200_000..=200_000).map(|at| distance(at as f32 / 10_000.0)).fold(0.0, f64::max) < 3e-7);
-        assert!(distance(f32::INFINITY) < 3e-7 && distance(f32::NEG_INFINITY) < 3e-7);
+        assert!((-200_000..=200_000).map(|at| distance(at as f32 / 10_000.0)).fold(0.0, f64::max) < 5e-7);
+        assert!(distance(f32::INFINITY) < 5e-7 && distance(f32::NEG_INFINITY) < 5e-7);
         assert!(rational_tanh::<true>(f32::NAN).is_nan() && rational_sigmoid::<true>(f32::NAN).is_nan());
     }
 
