@@ -2,8 +2,9 @@
 //!
 //! The right factor lies in panels of 16 columns, `[panel][row][16]`, so that a step of the sum reads one cache line.
 //! `R` rows times `V` vectors of the output stay in registers (8 x 2 of AVX-512's 32, 4 x 2 of AVX2's 16); the last rows
-//! go 4, 2 and 1 at a time, because the rows of a batch of sequences end one after the other. Each sum runs over the
-//! rows of the factor in order, whatever block it is in.
+//! go 4, 2 and 1 at a time, because the rows of a batch of sequences end one after the other. Deep factors go 256 rows at
+//! a time, so that a block of a panel (16 KiB) stays in the first-level cache for all rows of the output. Each sum runs
+//! over the rows of the factor in order, whatever block it is in.
 
 use std::ops::Range;
 
@@ -11,6 +12,9 @@ use super::lanes::Lanes;
 
 /// Columns of a panel.
 pub(super) const PANEL: usize = 16;
+
+/// Rows of the right factor that are multiplied at a time.
+const BLOCK: usize = 256;
 
 /// A left factor whose element `(r, k)` lies at `r * row + k * step`.
 #[derive(Clone, Copy)]
@@ -29,6 +33,25 @@ impl<'a> Left<'a> {
     /// Columns of rows that begin `stride` elements apart, as rows.
     pub(super) fn columns(values: &'a [f32], stride: usize) -> Self {
         Self { values, row: 1, step: stride }
+    }
+}
+
+/// Where a product goes: rows that begin `row` elements apart, in panels of 16 columns that begin `panel` apart.
+pub(super) struct Out<'a> {
+    values: &'a mut [f32],
+    row: usize,
+    panel: usize,
+}
+
+impl<'a> Out<'a> {
+    /// Rows that begin `stride` elements apart.
+    pub(super) fn rows(values: &'a mut [f32], stride: usize) -> Self {
+        Self { values, row: stride, panel: PANEL }
+    }
+
+    /// `[panel][row][16]`: sums that are added to many times lie close together.
+    pub(super) fn panels(values: &'a mut [f32], rows: usize) -> Self {
+        Self { values, row: PANEL, panel: rows * PANEL }
     }
 }
 
@@ -70,9 +93,9 @@ impl Panels {
         }
     }
 
-    /// `out = left self`, or `out += left self` if `add`, for `rows` rows that begin `stride` apart.
-    pub(super) fn multiply(&self, left: Left<'_>, rows: usize, out: &mut [f32], stride: usize, add: bool) {
-        self.multiply_columns(0..self.columns, left, rows, out, stride, add);
+    /// `out = left self`, or `out += left self` if `add`, for `rows` rows.
+    pub(super) fn multiply(&self, left: Left<'_>, rows: usize, out: Out<'_>, add: bool) {
+        self.multiply_columns(0..self.columns, left, rows, out, add);
     }
 
     /// [`Self::multiply`] by these columns alone, whole panels.
@@ -81,17 +104,19 @@ impl Panels {
         columns: Range<usize>,
         left: Left<'_>,
         rows: usize,
-        out: &mut [f32],
-        stride: usize,
+        out: Out<'_>,
         add: bool,
     ) {
         if rows == 0 || columns.is_empty() {
             return;
         }
-        assert!(columns.start % PANEL == 0 && columns.end % PANEL == 0 && columns.end <= self.columns);
-        assert!((rows - 1) * stride + columns.len() <= out.len());
+        assert!(columns.start.is_multiple_of(PANEL) && columns.end.is_multiple_of(PANEL));
+        assert!(columns.end <= self.columns);
+        let last = (rows - 1) * out.row + (columns.len() / PANEL - 1) * out.panel;
+        assert!(last + PANEL <= out.values.len());
         assert!(self.depth == 0 || (rows - 1) * left.row + (self.depth - 1) * left.step < left.values.len());
-        let job = Job { panels: self, columns, left, rows, out: out.as_mut_ptr(), stride, add };
+        let Out { values, row, panel } = out;
+        let job = Job { panels: self, columns, left, rows, out: values.as_mut_ptr(), row, panel, add };
         // SAFETY: the assertions bound every element that the job touches; the instructions are there.
         unsafe { job.run_widest() }
     }
@@ -103,7 +128,8 @@ struct Job<'a> {
     left: Left<'a>,
     rows: usize,
     out: *mut f32,
-    stride: usize,
+    row: usize,
+    panel: usize,
     add: bool,
 }
 
@@ -148,28 +174,37 @@ impl Job<'_> {
 
     #[inline(always)]
     unsafe fn rows<L: Lanes, const V: usize>(&self, column: usize) {
-        let mut row = 0;
-        unsafe {
-            if L::REGISTERS == 32 {
-                row = self.blocks::<L, 8, V>(column, row);
+        let mut start = 0;
+        loop {
+            let end = (start + BLOCK).min(self.panels.depth);
+            let (mut row, steps) = (0, start..end);
+            unsafe {
+                if L::REGISTERS == 32 {
+                    row = self.tiles::<L, 8, V>(column, row, &steps);
+                }
+                if L::REGISTERS >= 16 {
+                    row = self.tiles::<L, 4, V>(column, row, &steps);
+                }
+                row = self.tiles::<L, 2, V>(column, row, &steps);
+                self.tiles::<L, 1, V>(column, row, &steps);
             }
-            if L::REGISTERS >= 16 {
-                row = self.blocks::<L, 4, V>(column, row);
+            start = end;
+            if start == self.panels.depth {
+                return;
             }
-            row = self.blocks::<L, 2, V>(column, row);
-            self.blocks::<L, 1, V>(column, row);
         }
     }
 
-    /// As many blocks of `R` rows as are left from `row` on; returns the next row.
+    /// As many tiles of `R` rows as are left from `row` on; returns the next row.
     #[inline(always)]
-    unsafe fn blocks<L: Lanes, const R: usize, const V: usize>(
+    unsafe fn tiles<L: Lanes, const R: usize, const V: usize>(
         &self,
         column: usize,
         mut row: usize,
+        steps: &Range<usize>,
     ) -> usize {
         while row + R <= self.rows {
-            unsafe { self.tile::<L, R, V>(column, row) };
+            unsafe { self.tile::<L, R, V>(column, row, steps) };
             row += R;
         }
         row
@@ -178,21 +213,32 @@ impl Job<'_> {
     // Plain loops over constant bounds are what the compiler unrolls into registers.
     #[allow(clippy::needless_range_loop)]
     #[inline(always)]
-    unsafe fn tile<L: Lanes, const R: usize, const V: usize>(&self, column: usize, row: usize) {
+    unsafe fn tile<L: Lanes, const R: usize, const V: usize>(
+        &self,
+        column: usize,
+        row: usize,
+        steps: &Range<usize>,
+    ) {
         unsafe {
             let depth = self.panels.depth;
-            let out = self.out.add(row * self.stride + column - self.columns.start);
+            let out = self.out.add(row * self.row + (column - self.columns.start) / PANEL * self.panel);
+            let place = |r: usize, v: usize| {
+                let at = v * L::LEN;
+                out.add(r * self.row + at / PANEL * self.panel + at % PANEL)
+            };
             let mut sums = [[L::zero(); V]; R];
-            if self.add {
+            if self.add || steps.start > 0 {
                 for r in 0..R {
                     for v in 0..V {
-                        sums[r][v] = L::load(out.add(r * self.stride + v * L::LEN));
+                        sums[r][v] = L::load(place(r, v));
                     }
                 }
             }
-            let mut left = self.left.values.as_ptr().add(row * self.left.row);
-            let mut panel = self.panels.values.as_ptr().add(column * depth);
-            for _ in 0..depth {
+            // Where there is no step these may point outside, and are not read.
+            let left = self.left.values.as_ptr();
+            let mut left = left.wrapping_add(row * self.left.row + steps.start * self.left.step);
+            let mut panel = self.panels.values.as_ptr().wrapping_add(column * depth + steps.start * PANEL);
+            for _ in steps.clone() {
                 let mut vectors = [L::zero(); V];
                 for v in 0..V {
                     let at = v * L::LEN;
@@ -210,7 +256,7 @@ impl Job<'_> {
             }
             for r in 0..R {
                 for v in 0..V {
-                    sums[r][v].store(out.add(r * self.stride + v * L::LEN));
+                    sums[r][v].store(place(r, v));
                 }
             }
         }
@@ -224,7 +270,7 @@ mod tests {
     #[test]
     fn products_are_those_of_plain_loops() {
         for (rows, depth, columns, add) in
-            [(1, 1, 16, false), (3, 5, 48, true), (15, 7, 32, false), (22, 9, 80, true)]
+            [(1, 1, 16, false), (3, 5, 48, true), (15, 7, 32, false), (22, 9, 80, true), (5, 300, 32, false)]
         {
             let value = |at: usize| ((at * 7 % 13) as f32 - 6.0) / 8.0;
             let right = |k: usize, column: usize| value(k * columns + column + 3);
@@ -239,13 +285,21 @@ mod tests {
                 *wanted += (0..depth).map(|k| left[row * depth + k] * right(k, column)).sum::<f32>();
             }
             let mut found = before.clone();
-            panels.multiply(Left::rows(&left, depth), rows, &mut found, columns, add);
+            panels.multiply(Left::rows(&left, depth), rows, Out::rows(&mut found, columns), add);
             assert_eq!(found, wanted, "{rows} x {depth} x {columns}");
             let transposed: Vec<f32> =
                 (0..left.len()).map(|at| left[at % rows * depth + at / rows]).collect();
-            let mut found = before;
-            panels.multiply(Left::columns(&transposed, rows), rows, &mut found, columns, add);
+            let mut found = before.clone();
+            panels.multiply(Left::columns(&transposed, rows), rows, Out::rows(&mut found, columns), add);
             assert_eq!(found, wanted, "{rows} x {depth} x {columns}, left factor transposed");
+            let panelled = |values: &[f32]| -> Vec<f32> {
+                let place =
+                    |at: usize| at / PANEL % rows * columns + at / (rows * PANEL) * PANEL + at % PANEL;
+                (0..values.len()).map(|at| values[place(at)]).collect()
+            };
+            let mut found = panelled(&before);
+            panels.multiply(Left::rows(&left, depth), rows, Out::panels(&mut found, rows), add);
+            assert_eq!(found, panelled(&wanted), "{rows} x {depth} x {columns}, in panels");
         }
     }
 }

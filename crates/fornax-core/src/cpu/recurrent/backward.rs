@@ -1,0 +1,182 @@
+//! Back-propagation through time.
+
+use std::ops::Range;
+
+use super::super::gemm::add_column_sums;
+use super::super::host::{Host, HostTensor};
+use super::super::panels::{Left, Out, PANEL, Panels};
+use super::super::tasks::{each, unwritten};
+use super::cell::Cell;
+use super::plan::Plan;
+use super::skipped::fold_skipped;
+use super::weights::{Weights, bias_rows};
+use super::{CHUNK, Lengths, deal, gather_states, states_of};
+use crate::DynTensor;
+use crate::ops::{Recurrence, RecurrentInputs};
+
+/// The cotangents that a part adds to the weights', on padded units, and those of its first states.
+struct PartCotangents {
+    /// Of both kernels, `[features + units, blocks * units]` in panels of 16 columns.
+    kernels: Vec<f32>,
+    /// Of the bias, `[blocks * units]`.
+    bias: Vec<f32>,
+    states: [Vec<f32>; 2],
+}
+
+/// A part's way back from the cotangents of the outputs and of the last states; `dx` are its rows of the input's cotangent where that is wanted.
+fn unroll_back<C: Cell>(
+    cell: C,
+    lengths: Lengths,
+    plan: &Plan,
+    weights: &Weights,
+    (factors, gates): (&[f32], &[f32]),
+    (doutput, sequences, dstates): (&[f32], bool, &[f32]),
+    mut dx: Option<Vec<&mut [f32]>>,
+) -> PartCotangents {
+    let Lengths { time, features, units, .. } = lengths;
+    let at = lengths.layout::<C>();
+    let wide = C::BLOCKS * at.units;
+    let columns = |blocks: Range<usize>| blocks.start * at.units..blocks.end * at.units;
+    let (of_kernel, of_recurrent) = (columns(C::KERNEL), columns(C::RECURRENT));
+    let [mut dh, mut dc] = states_of::<C>(lengths, plan, dstates);
+    if !sequences {
+        for (row, dh) in dh.chunks_exact_mut(at.units).enumerate().filter(|(row, _)| plan.counts(*row)) {
+            add(dh, &doutput[plan.rows[row] * units..][..units]);
+        }
+    }
+    let (mut kernels, mut bias) = (vec![0.0; (features + at.units) * wide], vec![0.0; wide]);
+    let mut packed = Panels::empty();
+    let inputs = features.next_multiple_of(PANEL);
+    let (mut dz, mut dx_rows) = (vec![], vec![]);
+    for chunk in plan.chunks(CHUNK).into_iter().rev() {
+        let base = plan.first(chunk.start);
+        let rows = plan.first(chunk.end) - base;
+        dz.resize(rows * wide, 0.0);
+        for step in chunk.clone().rev() {
+            let (first, active) = (plan.first(step), plan.active(step));
+            let dh = &mut dh[..active * at.units];
+            if sequences {
+                for (row, dh) in dh.chunks_exact_mut(at.units).enumerate() {
+                    add(dh, &doutput[(plan.rows[row] * time + plan.time(row, step)) * units..][..units]);
+                }
+            }
+            let kept = (
+                &factors[first * at.factors..][..active * at.factors],
+                &gates[first * at.gates..][..active * at.gates],
+            );
+            let dz = &mut dz[(first - base) * wide..][..active * wide];
+            cell.backward(at, kept, dh, &mut dc[..active * at.units], dz);
+            let left = Left::rows(&dz[of_recurrent.start..], wide);
+            weights.recurrent.multiply(left, active, Out::rows(dh, at.units), C::DIRECT);
+        }
+        packed.repack(&dz, wide);
+        let mut product = |columns: Range<usize>, from: usize, count: usize| {
+            let left = Left::columns(&factors[base * at.factors + from..], at.factors);
+            let to = &mut kernels[columns.start * (features + at.units) + from * PANEL..];
+            packed.multiply_columns(columns, left, count, Out::panels(to, features + at.units), true);
+        };
+        if of_kernel == of_recurrent {
+            product(of_kernel.clone(), 0, features + at.units);
+        } else {
+            product(of_kernel.clone(), 0, features);
+            product(of_recurrent.clone(), features, at.units);
+        }
+        add_column_sums(&dz, &mut bias);
+        if let Some(dx) = &mut dx {
+            dx_rows.resize(rows * inputs, 0.0);
+            let left = Left::rows(&dz[of_kernel.start..], wide);
+            weights.kernel.multiply(left, rows, Out::rows(&mut dx_rows, inputs), false);
+            let mut from = dx_rows.chunks_exact(inputs);
+            for step in chunk {
+                for (row, from) in from.by_ref().take(plan.active(step)).enumerate() {
+                    let to = &mut dx[row][plan.time(row, step) * features..][..features];
+                    to.copy_from_slice(&from[..features]);
+                }
+            }
+        }
+    }
+    PartCotangents { kernels, bias, states: [dh, dc] }
+}
+
+fn add(to: &mut [f32], from: &[f32]) {
+    to.iter_mut().zip(from).for_each(|(to, from)| *to += from);
+}
+
+pub(super) fn backward<B: Host, C: Cell>(
+    cell: C,
+    inputs: RecurrentInputs<B>,
+    saved: Vec<DynTensor<B>>,
+    doutput: DynTensor<B>,
+    dstates: Option<DynTensor<B>>,
+    how: &Recurrence,
+    [want_x, want_kernel, want_recurrent, want_bias, want_states]: [bool; 5],
+) -> [Option<DynTensor<B>>; 5] {
+    let lengths = Lengths::of(&inputs);
+    let Lengths { batch, time, features, units } = lengths;
+    let (kernel, recurrent) = (inputs.kernel.standard(), inputs.recurrent_kernel.standard());
+    let weights = Weights::pack_transposed::<C>(lengths, kernel.floats(), recurrent.floats());
+    let plans = Plan::parts(how, batch, time);
+    let mut doutput = doutput.standard();
+    if how.steps.truth().is_some() {
+        fold_skipped(how, lengths, doutput.floats_mut());
+    }
+    let dstates = match dstates {
+        Some(dstates) => dstates.standard(),
+        None => DynTensor::from_floats(
+            vec![0.0; C::CELL.states() * batch * units],
+            &[C::CELL.states(), batch, units],
+        ),
+    };
+    // The cotangent of a step that is left out is 0.
+    let mut dx = match (want_x, how.steps.truth()) {
+        (false, _) => vec![],
+        (true, None) => unwritten(batch * time * features),
+        (true, Some(_)) => vec![0.0; batch * time * features],
+    };
+    let rows = if want_x {
+        deal(&plans, &mut dx, time * features).into_iter().map(Some).collect()
+    } else {
+        plans.iter().map(|_| None).collect::<Vec<_>>()
+    };
+    let cost = 2 * lengths.cost::<C>(&plans);
+    let tasks: Vec<_> = plans.iter().zip(saved.chunks_exact(2).zip(rows)).collect();
+    let parts = each(tasks, cost, |_, (plan, (saved, dx))| {
+        let kept = (saved[0].floats(), saved[1].floats());
+        let given = (doutput.floats(), how.return_sequences, dstates.floats());
+        unroll_back(cell, lengths, plan, &weights, kept, given, dx)
+    });
+    let (wide, padded) = (C::CELL.gates() * units, lengths.layout::<C>().units);
+    // Sums over the parts, in their order, of these blocks of these rows: out of panels that hold `all` rows.
+    let sum = |part: fn(&PartCotangents) -> &[f32], all: usize, rows: Range<usize>, blocks: Range<usize>| {
+        let mut out = vec![0.0; rows.len() * wide];
+        for part in parts.iter().map(part) {
+            for (row, out) in rows.clone().zip(out.chunks_exact_mut(wide)) {
+                for block in blocks.clone() {
+                    let out = &mut out[C::gate(block) * units..][..units];
+                    for (out, panel) in out.chunks_mut(PANEL).zip(block * padded / PANEL..) {
+                        add(out, &part[(panel * all + row) * PANEL..][..PANEL]);
+                    }
+                }
+            }
+        }
+        out
+    };
+    let all = features + padded;
+    let (of_kernel, of_recurrent) = (0..features, features..features + units);
+    let tensor = |values: Vec<f32>, rows: usize| DynTensor::from_floats(values, &[rows, wide]);
+    let states: Vec<_> = parts.iter().map(|part| part.states.clone()).collect();
+    [
+        want_x.then(|| DynTensor::from_floats(dx, &[batch, time, features])),
+        want_kernel.then(|| tensor(sum(|part| &part.kernels, all, of_kernel, C::KERNEL), features)),
+        want_recurrent.then(|| tensor(sum(|part| &part.kernels, all, of_recurrent, C::RECURRENT), units)),
+        want_bias.then(|| {
+            let rows = bias_rows::<C>().into_iter();
+            let bias = rows.flat_map(|(_, blocks)| sum(|part| &part.bias, 1, 0..1, blocks)).collect();
+            DynTensor::from_floats(bias, &C::CELL.bias_shape(units))
+        }),
+        want_states.then(|| {
+            let states = gather_states::<C>(lengths, &plans, &states);
+            DynTensor::from_floats(states, &[C::CELL.states(), batch, units])
+        }),
+    ]
+}
