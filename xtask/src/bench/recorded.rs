@@ -36,7 +36,11 @@ fn figures(benches: &[String], threads: usize, times: &Times) -> Figures {
     figures
 }
 
+/// What is recorded; nothing where there is no record yet.
 fn read() -> Result<Figures, String> {
+    if !path().exists() {
+        return Ok(Figures::new());
+    }
     let text = fs::read_to_string(path()).map_err(|error| format!("{}: {error}", path().display()))?;
     let row = |line: &str| {
         let fields: Vec<&str> = line.split(',').collect();
@@ -51,7 +55,7 @@ fn read() -> Result<Figures, String> {
 
 /// Replaces what is recorded of these benches.
 pub(super) fn write(benches: &[String], threads: usize, times: &Times) -> Outcome {
-    let mut all = if path().exists() { read()? } else { Figures::new() };
+    let mut all = read()?;
     all.extend(figures(benches, threads, times));
     let mut text = format!("{HEADER}\n");
     for ((bench, backend, threads), (ms, per_gemm)) in all {
