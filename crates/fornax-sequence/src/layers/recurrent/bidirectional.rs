@@ -168,7 +168,7 @@ impl MultiLayer for Bidirectional {
         let [x, states @ ..] = inputs else {
             return Err(Error::shape("inputs", "0 tensors", "at least one"));
         };
-        let of = |states: &[Shape]| [&[x.clone()], states].concat();
+        let of = |states: &[Shape]| [std::slice::from_ref(x), states].concat();
         let (forward, backward) = states.split_at(states.len() / 2);
         let mut forward = self.layer.parts().build(FORWARD, &of(forward), weights)?;
         let mut backward = self.backward().parts().build(BACKWARD, &of(backward), weights)?;
