@@ -37,6 +37,46 @@ pub(super) trait Lanes: Copy {
     }
 }
 
+/// A computation that is written for any vectors.
+pub(super) trait Kernel: Sized {
+    /// Runs it by vectors `L`, inlined, so that it is compiled for their instruction set.
+    ///
+    /// # Safety
+    /// The machine has the instructions, and the kernel's own places hold.
+    unsafe fn run<L: Lanes>(self);
+
+    /// Runs it by the widest vectors that the machine has.
+    ///
+    /// # Safety
+    /// The kernel's own places hold.
+    unsafe fn run_widest(self) {
+        #[cfg(target_arch = "x86_64")]
+        {
+            use std::arch::x86_64::{__m256, __m512};
+
+            #[target_feature(enable = "avx512f")]
+            unsafe fn avx512(kernel: impl Kernel) {
+                unsafe { kernel.run::<__m512>() }
+            }
+            #[target_feature(enable = "avx2,fma")]
+            unsafe fn avx2(kernel: impl Kernel) {
+                unsafe { kernel.run::<__m256>() }
+            }
+            // SAFETY: the instructions are there; the caller answers for the rest.
+            unsafe {
+                if std::is_x86_feature_detected!("avx512f") {
+                    return avx512(self);
+                }
+                if std::is_x86_feature_detected!("avx2") && std::is_x86_feature_detected!("fma") {
+                    return avx2(self);
+                }
+            }
+        }
+        // SAFETY: arrays need no instructions of their own; the caller answers for the rest.
+        unsafe { self.run::<[f32; 8]>() }
+    }
+}
+
 impl Lanes for [f32; 8] {
     const LEN: usize = 8;
     const REGISTERS: usize = 8;

@@ -8,7 +8,7 @@
 
 use std::ops::Range;
 
-use super::lanes::Lanes;
+use super::lanes::{Kernel, Lanes};
 
 /// Columns of a panel.
 pub(super) const PANEL: usize = 16;
@@ -117,7 +117,7 @@ impl Panels {
         assert!(self.depth == 0 || (rows - 1) * left.row + (self.depth - 1) * left.step < left.values.len());
         let Out { values, row, panel } = out;
         let job = Job { panels: self, columns, left, rows, out: values.as_mut_ptr(), row, panel, add };
-        // SAFETY: the assertions bound every element that the job touches; the instructions are there.
+        // SAFETY: the assertions bound every element that the job touches.
         unsafe { job.run_widest() }
     }
 }
@@ -133,32 +133,9 @@ struct Job<'a> {
     add: bool,
 }
 
-impl Job<'_> {
-    unsafe fn run_widest(&self) {
-        #[cfg(target_arch = "x86_64")]
-        {
-            use std::arch::x86_64::{__m256, __m512};
-
-            #[target_feature(enable = "avx512f")]
-            unsafe fn avx512(job: &Job<'_>) {
-                unsafe { job.run::<__m512>() }
-            }
-            #[target_feature(enable = "avx2,fma")]
-            unsafe fn avx2(job: &Job<'_>) {
-                unsafe { job.run::<__m256>() }
-            }
-            if std::is_x86_feature_detected!("avx512f") {
-                return unsafe { avx512(self) };
-            }
-            if std::is_x86_feature_detected!("avx2") && std::is_x86_feature_detected!("fma") {
-                return unsafe { avx2(self) };
-            }
-        }
-        unsafe { self.run::<[f32; 8]>() }
-    }
-
+impl Kernel for Job<'_> {
     #[inline(always)]
-    unsafe fn run<L: Lanes>(&self) {
+    unsafe fn run<L: Lanes>(self) {
         let mut column = self.columns.start;
         while column < self.columns.end {
             unsafe {
@@ -171,7 +148,9 @@ impl Job<'_> {
             column += 2 * L::LEN;
         }
     }
+}
 
+impl Job<'_> {
     #[inline(always)]
     unsafe fn rows<L: Lanes, const V: usize>(&self, column: usize) {
         let mut start = 0;

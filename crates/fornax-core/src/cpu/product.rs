@@ -7,15 +7,15 @@
 //! (Dukhan, "The Indirect Convolution Algorithm", 2019).
 //!
 //! Blocking: `R` rows times `V` vectors of the output stay in registers while the steps run (6 x 4 of the 32
-//! registers of AVX-512, 4 x 2 of the 16 of AVX2), so that a step loads `V` vectors and broadcasts `R` numbers for
-//! `R V` multiply-adds. `R V + R + V` is about the number of registers, because the compiler loads a step's numbers
-//! first. Steps come in blocks of 512, which keeps a panel of the factor (128 KiB) in the second-level
-//! cache and the source near.
+//! registers of AVX-512, 6 x 2 of the 16 of AVX2), so that a step loads `V` vectors and broadcasts `R` numbers for
+//! `R V` multiply-adds, one number after the other, so that `R V + V + 1` registers do. Steps come in blocks of 256: the
+//! part of the factor that they meet (16 KiB for the columns of an AVX2 tile, 64 KiB for those of AVX-512) stays in the
+//! first- or second-level cache, the source near. A factor that many rows meet is packed first.
 
 use std::ops::Range;
 use std::sync::atomic::{Ordering, compiler_fence};
 
-use super::lanes::Lanes;
+use super::lanes::{Kernel, Lanes};
 
 /// Places of rows or steps: in the source, and the row number on the other side (output or factor).
 #[derive(Clone, Debug, Default)]
@@ -89,6 +89,7 @@ const WORTH_PACKING: usize = 48;
 impl<'a> Factor<'a> {
     /// `width` columns from `start` on of rows that begin `stride` apart, to be met by `uses` rows of the output.
     pub(super) fn new(values: &'a [f32], stride: usize, start: usize, width: usize, uses: usize) -> Self {
+        assert!(start + width <= stride);
         let rows = if width == 0 { 0 } else { values.len() / stride };
         let storage = if uses < WORTH_PACKING && width.is_multiple_of(WIDTH) && rows > 0 {
             Storage::Borrowed(&values[start..], stride)
@@ -102,7 +103,7 @@ impl<'a> Factor<'a> {
         Self { storage, rows, width }
     }
 
-    /// Packs rows of `width` columns, that `element` gives for row and column.
+    /// Packs rows of `width` columns, the elements of which `element` gives by row and column.
     pub(super) fn from_fn(rows: usize, width: usize, element: impl Fn(usize, usize) -> f32) -> Self {
         let line = |block: usize, row: usize| {
             Line(std::array::from_fn(|at| {
@@ -168,7 +169,7 @@ pub(super) fn products(
     assert!(finish.bias.is_none_or(|bias| bias.len() >= width.next_multiple_of(WIDTH)));
     let job =
         Job { source: source.as_ptr(), factor, out: out.as_mut_ptr(), stride, width, rows, steps, finish };
-    // SAFETY: the assertions bound every place that the job reads or writes; the instructions are there.
+    // SAFETY: the assertions bound every place that the job reads or writes.
     unsafe { job.run_widest() }
 }
 
@@ -186,32 +187,9 @@ struct Job<'a> {
 /// Steps of a block.
 const BLOCK: usize = 256;
 
-impl Job<'_> {
-    unsafe fn run_widest(&self) {
-        #[cfg(target_arch = "x86_64")]
-        {
-            use std::arch::x86_64::{__m256, __m512};
-
-            #[target_feature(enable = "avx512f")]
-            unsafe fn avx512(job: &Job<'_>) {
-                unsafe { job.run::<__m512>() }
-            }
-            #[target_feature(enable = "avx2,fma")]
-            unsafe fn avx2(job: &Job<'_>) {
-                unsafe { job.run::<__m256>() }
-            }
-            if std::is_x86_feature_detected!("avx512f") {
-                return unsafe { avx512(self) };
-            }
-            if std::is_x86_feature_detected!("avx2") && std::is_x86_feature_detected!("fma") {
-                return unsafe { avx2(self) };
-            }
-        }
-        unsafe { self.run::<[f32; 8]>() }
-    }
-
+impl Kernel for Job<'_> {
     #[inline(always)]
-    unsafe fn run<L: Lanes>(&self) {
+    unsafe fn run<L: Lanes>(self) {
         let mut column = 0;
         while column < self.width {
             let vectors = (self.width.next_multiple_of(WIDTH) - column) / L::LEN;
@@ -228,7 +206,9 @@ impl Job<'_> {
             column += L::LEN * vectors.min(if L::REGISTERS == 32 { 4 } else { 2 });
         }
     }
+}
 
+impl Job<'_> {
     /// The columns from `column` on, `V` vectors of them; the last rows go `S` at a time.
     #[inline(always)]
     unsafe fn panel<L: Lanes, const R: usize, const S: usize, const V: usize>(&self, column: usize) {

@@ -1,6 +1,6 @@
 //! A row times a matrix: what a model of one sample is made of, and too small to pack for.
 
-use super::lanes::Lanes;
+use super::lanes::{Kernel, Lanes};
 
 /// Rows of numbers that begin `stride` apart.
 #[derive(Clone, Copy)]
@@ -18,46 +18,35 @@ pub(super) fn row_product(x: &[f32], matrix: Rows<'_>, y: &mut [f32], add: bool)
         return;
     }
     assert!((x.len() - 1) * matrix.stride + y.len() <= matrix.values.len());
-    #[cfg(target_arch = "x86_64")]
-    {
-        use std::arch::x86_64::{__m256, __m512};
-
-        #[target_feature(enable = "avx512f")]
-        unsafe fn avx512(x: &[f32], matrix: Rows<'_>, y: &mut [f32], add: bool) {
-            unsafe { row::<__m512>(x, matrix, y, add) }
-        }
-        #[target_feature(enable = "avx2,fma")]
-        unsafe fn avx2(x: &[f32], matrix: Rows<'_>, y: &mut [f32], add: bool) {
-            unsafe { row::<__m256>(x, matrix, y, add) }
-        }
-        if std::is_x86_feature_detected!("avx512f") {
-            // SAFETY: the instructions are there, and the assertion bounds what is read.
-            return unsafe { avx512(x, matrix, y, add) };
-        }
-        if std::is_x86_feature_detected!("avx2") && std::is_x86_feature_detected!("fma") {
-            // SAFETY: the instructions are there, and the assertion bounds what is read.
-            return unsafe { avx2(x, matrix, y, add) };
-        }
-    }
     // SAFETY: the assertion bounds what is read.
-    unsafe { row::<[f32; 8]>(x, matrix, y, add) }
+    unsafe { Job { x, matrix, y, add }.run_widest() }
 }
 
-#[inline(always)]
-unsafe fn row<L: Lanes>(x: &[f32], matrix: Rows<'_>, y: &mut [f32], add: bool) {
-    let mut column = 0;
-    while column < y.len() {
-        unsafe {
-            // Wide panels read long pieces of each row.
-            if column + 8 * L::LEN <= y.len() && L::REGISTERS > 8 {
-                row_panel::<L, 8>(x, matrix, &mut y[column..], column, add);
-                column += 8 * L::LEN;
-            } else if column + 4 * L::LEN <= y.len() {
-                row_panel::<L, 4>(x, matrix, &mut y[column..], column, add);
-                column += 4 * L::LEN;
-            } else {
-                row_panel::<L, 1>(x, matrix, &mut y[column..], column, add);
-                column += L::LEN;
+struct Job<'a> {
+    x: &'a [f32],
+    matrix: Rows<'a>,
+    y: &'a mut [f32],
+    add: bool,
+}
+
+impl Kernel for Job<'_> {
+    #[inline(always)]
+    unsafe fn run<L: Lanes>(self) {
+        let Self { x, matrix, y, add } = self;
+        let mut column = 0;
+        while column < y.len() {
+            unsafe {
+                // Wide panels read long pieces of each row.
+                if column + 8 * L::LEN <= y.len() && L::REGISTERS > 8 {
+                    row_panel::<L, 8>(x, matrix, &mut y[column..], column, add);
+                    column += 8 * L::LEN;
+                } else if column + 4 * L::LEN <= y.len() {
+                    row_panel::<L, 4>(x, matrix, &mut y[column..], column, add);
+                    column += 4 * L::LEN;
+                } else {
+                    row_panel::<L, 1>(x, matrix, &mut y[column..], column, add);
+                    column += L::LEN;
+                }
             }
         }
     }
