@@ -10,6 +10,7 @@ mod initializer;
 mod keras_object;
 mod layer;
 pub mod layers;
+mod nested;
 mod network;
 mod node;
 mod registry;

@@ -5,7 +5,7 @@ use serde_json::{Value as Json, json};
 
 use crate::graph::{Graph, Member, root_context};
 use crate::layer::{Effects, Initial, WeightSpec};
-use crate::{Constraint, Context, MultiLayer, Node, Regularizer, Shape, WeightSpecs};
+use crate::{Constraint, Context, MultiLayer, Regularizer, Shape, WeightSpecs};
 
 /// A model without an optimizer: structure and weights.
 #[derive(Debug)]
@@ -207,7 +207,11 @@ impl<B: Backend> Network<B> {
     }
 
     fn member(&self, name: &str) -> Result<&Member<B>> {
-        self.graph.layers.iter().find(|member| member.name == name).ok_or_else(|| {
+        Ok(&self.graph.layers[self.layer_position(name)?])
+    }
+
+    fn layer_position(&self, name: &str) -> Result<usize> {
+        self.graph.layers.iter().position(|member| member.name == name).ok_or_else(|| {
             let names: Vec<&str> = self.graph.layers.iter().map(|member| member.name.as_str()).collect();
             Error::argument("layer", name, format!("one of {}", names.join(", ")))
         })
@@ -265,8 +269,7 @@ impl<B: Backend> Network<B> {
     /// # Errors
     /// If there is no layer of that name.
     pub fn set_trainable(&mut self, layer: &str, trainable: bool) -> Result<()> {
-        self.member(layer)?;
-        let at = self.graph.layers.iter().position(|member| member.name == layer).expect("it was found");
+        let at = self.layer_position(layer)?;
         let mut specs = WeightSpecs::default();
         let call = self.graph.calls.iter().find(|call| call.layer == at).expect("every layer is called");
         let inputs: Vec<Shape> = call.inputs.iter().map(|&slot| self.slot_shape(slot)).collect();
@@ -521,58 +524,5 @@ pub trait IntoNetwork<B: Backend> {
 impl<B: Backend> IntoNetwork<B> for Network<B> {
     fn into_network(self) -> Result<Network<B>> {
         Ok(self)
-    }
-}
-
-/// A network as a layer of another: its weights become the other's, with their present values.
-#[derive(Debug)]
-pub(crate) struct Nested<B: Backend>(pub(crate) Network<B>);
-
-impl<B: Backend> Node<B> for Nested<B> {
-    fn class_name(&self) -> &str {
-        "Network"
-    }
-
-    fn config(&self) -> Json {
-        self.0.config()
-    }
-
-    fn build(&self, inputs: &[Shape], weights: &mut WeightSpecs) -> Result<Vec<Shape>> {
-        let wanted = self.0.input_shapes();
-        let fits = |(found, wanted): (&Shape, &Shape)| {
-            found.rank() == wanted.rank()
-                && found.axes().iter().zip(wanted.axes()).all(|(a, b)| b.is_none() || a == b)
-        };
-        if inputs.len() != wanted.len() || !inputs.iter().zip(wanted).all(fits) {
-            let list = |shapes: &[Shape]| shapes.iter().map(Shape::to_string).collect::<Vec<_>>().join(", ");
-            return Err(Error::shape("model inputs", list(inputs), list(wanted)));
-        }
-        for (variable, weight) in self.0.variables.iter().zip(&self.0.weights) {
-            let spec = weights.add_values(&variable.name, &variable.shape, weight.to_vec());
-            spec.regularizer(variable.regularizer).constraint(variable.constraint);
-            if !variable.trainable {
-                spec.not_trainable();
-            }
-            if variable.state {
-                spec.state();
-            }
-        }
-        Ok(self.0.output_shapes())
-    }
-
-    fn infer(&self, inputs: Vec<Value<B>>, context: &mut Context<'_, B>) -> Result<Vec<Value<B>>> {
-        self.0.graph.infer(inputs, context)
-    }
-
-    fn train(
-        &self,
-        inputs: Vec<Value<Autodiff<B>>>,
-        context: &mut Context<'_, Autodiff<B>>,
-    ) -> Result<Vec<Value<Autodiff<B>>>> {
-        self.0.graph.train(inputs, context)
-    }
-
-    fn boxed(&self) -> Box<dyn Node<B>> {
-        Box::new(Self(self.0.clone()))
     }
 }

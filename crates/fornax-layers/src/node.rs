@@ -148,7 +148,7 @@ impl<B: Backend> IntoEntry<B> for Network<B> {
     fn into_entry(self) -> Entry<B> {
         Entry {
             name: Some(self.name().to_owned()),
-            node: Box::new(crate::network::Nested(self)),
+            node: Box::new(crate::nested::Nested(self)),
             trainable: true,
         }
     }

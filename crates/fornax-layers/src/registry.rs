@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::Value as Json;
 
 use crate::graph::Graph;
-use crate::network::Nested;
+use crate::nested::Nested;
 use crate::node::{Entry, IntoEntry, Node};
 use crate::{MultiLayer, Network, Shape};
 
