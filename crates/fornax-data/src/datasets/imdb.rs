@@ -3,7 +3,7 @@
 //! Source: Maas et al., *Learning word vectors for sentiment analysis*, ACL 2011; a tar archive of
 //! `aclImdb/{train,test}/{pos,neg}/<id>_<rating>.txt`.
 
-use std::io::Read;
+use std::io::{ErrorKind, Read};
 use std::path::Path;
 
 use fornax_core::{Error, Result};
@@ -61,50 +61,44 @@ pub fn imdb(directory: impl AsRef<Path>) -> Result<Split<Reviews>> {
 }
 
 /// The longest review that a file may hold.
-const LONGEST: usize = 1 << 20;
+const LONGEST: u64 = 1 << 20;
 
-/// Calls `each` with the name and the content of each plain file of a tar archive (POSIX ustar): blocks of 512 bytes, a
-/// header and then the content.
+/// Calls `each` with the name and the content of each plain file of a tar archive.
 fn each_file(path: &Path, mut each: impl FnMut(&str, Vec<u8>) -> Result<()>) -> Result<()> {
-    let mut archive = files::open(path)?;
-    let mut read = |len: usize| {
-        let mut bytes = vec![0; len];
-        archive.read_exact(&mut bytes).map(|()| bytes).map_err(|error| files::read_error(path, error))
+    let fault = |error: std::io::Error| match error.kind() {
+        ErrorKind::Other => Error::format(path, "tar archive", error, "headers and files as tar writes them"),
+        _ => files::read_error(path, error),
     };
-    loop {
-        let header = read(512)?;
-        if header.iter().all(|&byte| byte == 0) {
-            return Ok(());
+    let mut archive = tar::Archive::new(files::open(path)?);
+    for entry in archive.entries().map_err(fault)? {
+        let mut entry = entry.map_err(fault)?;
+        if !entry.header().entry_type().is_file() {
+            continue;
         }
-        let text = |range: std::ops::Range<usize>| {
-            let field = header[range].split(|&byte| byte == 0).next().unwrap_or_default();
-            String::from_utf8_lossy(field).trim().to_owned()
-        };
-        let (name, size) = (text(0..100), text(124..136));
-        let size = usize::from_str_radix(&size, 8).ok().filter(|size| *size <= LONGEST).ok_or_else(|| {
-            Error::format(path, format!("size of {name:?}"), size, "at most 1 MiB, in octal digits")
-        })?;
-        let mut content = read(size.next_multiple_of(512))?;
-        content.truncate(size);
-        if matches!(header[156], b'0' | 0) {
-            each(&name, content)?;
+        let name = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
+        if entry.size() > LONGEST {
+            return Err(Error::format(path, format!("size of {name:?}"), entry.size(), "at most 1 MiB"));
         }
+        let mut content = vec![];
+        entry.read_to_end(&mut content).map_err(fault)?;
+        each(&name, content)?;
     }
+    Ok(())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use fornax_core::ErrorKind;
 
-    fn file(name: &str, content: &[u8]) -> Vec<u8> {
-        let mut bytes = vec![0; 512];
-        bytes[..name.len()].copy_from_slice(name.as_bytes());
-        bytes[124..135].copy_from_slice(format!("{:011o}", content.len()).as_bytes());
-        bytes[156] = b'0';
-        bytes.extend(content);
-        bytes.resize(bytes.len().next_multiple_of(512), 0);
-        bytes
+    fn archive(files: &[(&str, &[u8])]) -> Vec<u8> {
+        let mut builder = tar::Builder::new(vec![]);
+        for (name, content) in files {
+            let mut header = tar::Header::new_ustar();
+            header.set_size(content.len() as u64);
+            header.set_mode(0o644);
+            builder.append_data(&mut header, name, *content).unwrap();
+        }
+        builder.into_inner().unwrap()
     }
 
     fn read(archive: Vec<u8>) -> Result<Split<Reviews>> {
@@ -115,22 +109,28 @@ mod tests {
 
     #[test]
     fn reviews_by_part_and_label() {
-        let mut archive = [
-            file("aclImdb/test/neg/0_2.txt", b"bad"),
-            file("aclImdb/train/pos/1_9.txt", "very good, café".as_bytes()),
-            file("aclImdb/train/unsup/1_0.txt", b"who knows"),
-            file("aclImdb/README", b"read me"),
-        ]
-        .concat();
-        archive.resize(archive.len() + 1024, 0);
+        let mut archive = archive(&[
+            ("aclImdb/test/neg/0_2.txt", b"bad"),
+            ("aclImdb/train/pos/1_9.txt", "very good, café".as_bytes()),
+            ("aclImdb/train/unsup/1_0.txt", b"who knows"),
+            ("aclImdb/README", b"read me"),
+        ]);
         let split = read(archive.clone()).unwrap();
         assert_eq!((split.train.texts, split.train.labels), (vec!["very good, café".to_owned()], vec![1]));
         assert_eq!((split.test.texts, split.test.labels), (vec!["bad".to_owned()], vec![0]));
         let error = read(archive[..700].to_vec()).unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::Format, "{error}");
+        assert_eq!(error.kind(), fornax_core::ErrorKind::Format, "{error}");
         archive[124] = b'x';
-        let error = read(archive).unwrap_err().to_string();
-        assert!(error.contains("in octal digits"), "{error}");
+        let error = read(archive).unwrap_err();
+        assert_eq!(error.kind(), fornax_core::ErrorKind::Format, "{error}");
+        assert!(error.to_string().contains("tar archive"), "{error}");
+    }
+
+    #[test]
+    fn a_review_of_any_size_is_not_read() {
+        let long = vec![b'a'; LONGEST as usize + 1];
+        let error = read(archive(&[("aclImdb/train/pos/1_9.txt", &long)])).unwrap_err().to_string();
+        assert!(error.contains("wanted at most 1 MiB"), "{error}");
     }
 
     #[test]
