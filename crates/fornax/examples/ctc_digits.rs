@@ -1,7 +1,6 @@
 //! Reads lines of digits without being told where a digit stands: convolutions and a CTC loss.
 //! `cargo run --release --example ctc_digits`: the data are synthetic, so the figure says that it learns, no more.
 use fornax::prelude::*;
-use fornax::sequence::ctc::{Ctc, CtcDecoder};
 use fornax::sequence::metrics::label_error_rate;
 
 const LONGEST: usize = 5;

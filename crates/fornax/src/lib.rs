@@ -74,8 +74,13 @@ pub mod prelude {
         Sequential, Shape, Shared, Symbolic, input,
     };
     pub use fornax_optim::{Adadelta, Adagrad, Adam, AdamW, Adamax, Lion, Nadam, RMSprop, SGD, Schedule};
+    pub use fornax_sequence::crf::{CRF, CrfLoss};
+    pub use fornax_sequence::ctc::{Ctc, CtcDecoder};
+    pub use fornax_sequence::decoding::{BeamSearch, Sampling, StepDecoder, greedy};
     pub use fornax_sequence::layers::{
-        Bidirectional, GRU, GRUCell, LSTM, LSTMCell, MergeMode, SimpleRNN, SimpleRNNCell, TimeDistributed,
+        AdditiveAttention, Attention, Bidirectional, GRU, GRUCell, GroupedQueryAttention, LSTM, LSTMCell,
+        MergeMode, MultiHeadAttention, PositionEmbedding, RotaryEmbedding, SimpleRNN, SimpleRNNCell,
+        SinePositionEncoding, TimeDistributed, Transformer, TransformerDecoder, TransformerEncoder,
     };
     pub use fornax_train::callbacks::{
         CsvLogger, EarlyStopping, LambdaCallback, LearningRateScheduler, ModelCheckpoint, ReduceLROnPlateau,

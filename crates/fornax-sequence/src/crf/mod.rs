@@ -34,7 +34,7 @@ pub use loss::CrfLoss;
 /// - output: `[batch, time, tags]`, one-hot, zeros at masked steps
 /// - weights: `transitions [tags, tags]` (from, to), `start [tags]`, `end [tags]`
 ///
-/// It trains with [`CrfLoss`] only: the output has no gradient. To load a saved model, add the class to the registry.
+/// It trains with [`CrfLoss`] only: the output has no gradient.
 /// Defaults: weights uniform within 0.1 (as `pytorch-crf`), best tags; with [`marginals`](Self::marginals) the
 /// probability of each tag at each step.
 ///

@@ -37,6 +37,8 @@ pub use transformer_encoder::TransformerEncoder;
 use fornax_core::Backend;
 use fornax_layers::Registry;
 
+use crate::crf::CRF;
+
 /// Adds every layer of this crate.
 pub fn register<B: Backend>(registry: &mut Registry<B>) {
     registry.register::<MultiHeadAttention>().register::<GroupedQueryAttention>();
@@ -47,4 +49,5 @@ pub fn register<B: Backend>(registry: &mut Registry<B>) {
     registry.register::<SimpleRNNCell>().register::<LSTMCell>().register::<GRUCell>();
     registry.register::<Bidirectional>();
     TimeDistributed::register(registry);
+    registry.register::<CRF>();
 }
