@@ -16,13 +16,13 @@ pub(crate) fn run() -> Outcome {
     demo()
 }
 
-/// The demo in its quick form: both listings train, and say that their data is synthetic.
+/// The demo in its quick form: all listings train, and say that their data is synthetic.
 fn demo() -> Outcome {
     cargo("build --release")?;
     let mut command = Command::new(target().join("release/fornax"));
     let lines = output(command.args(["demo", "--json"]), "fornax demo --json")?;
     print!("{lines}");
-    for listing in ["dense", "cnn"] {
+    for listing in ["dense", "cnn", "rnn", "text"] {
         let line = lines.lines().find(|line| line.contains(&format!("\"listing\":\"{listing}\"")));
         let line = line.ok_or_else(|| format!("the demo printed no line for {listing}"))?;
         if !line.contains("\"synthetic\":true") {

@@ -89,24 +89,28 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     }
     let device: DeviceName = options.device.parse()?;
     let epochs = options.epochs.unwrap_or(if options.data.is_some() { 5 } else { 1 }) as usize;
-    let mut rows = vec![];
-    for listing in &LISTINGS {
-        if options.only.is_empty() || options.only.iter().any(|name| name == listing.name) {
-            let split = match &options.data {
-                Some(directory) => (listing.real)(directory)?,
-                None => (listing.synthetic)(options.seed),
-            };
-            let data = listing.data[usize::from(options.data.is_none())];
-            let training = Training { listing, data, split, seed: options.seed, epochs, quiet: options.json };
-            rows.push(dispatch(device, training)?);
-            let interrupted = rows.last().is_some_and(|row: &Row| row.history.interrupted());
-            if options.json {
-                let row = rows.last().expect("a row was pushed");
-                println!("{}", json(row, options, device, epochs));
-            }
-            if interrupted {
-                break;
-            }
+    let chosen = LISTINGS
+        .iter()
+        .filter(|listing| options.only.is_empty() || options.only.iter().any(|name| name == listing.name));
+    // All data is read first: a file that is missing is no reason to lose a training.
+    let trainings = chosen.map(|listing| {
+        let split = match &options.data {
+            Some(directory) => (listing.real)(directory)?,
+            None => (listing.synthetic)(options.seed),
+        };
+        let data = listing.data[usize::from(options.data.is_none())];
+        Ok(Training { listing, data, split, seed: options.seed, epochs, quiet: options.json })
+    });
+    let mut rows: Vec<Row> = vec![];
+    for training in trainings.collect::<Result<Vec<_>>>()? {
+        let row = dispatch(device, training)?;
+        if options.json {
+            println!("{}", json(&row, options, device, epochs));
+        }
+        let interrupted = row.history.interrupted();
+        rows.push(row);
+        if interrupted {
+            break;
         }
     }
     if rows.iter().any(|row| row.history.interrupted()) {
