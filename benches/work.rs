@@ -34,7 +34,7 @@ fn products(name: &str) -> Option<Vec<usize>> {
 
 #[cfg(test)]
 mod tests {
-    use super::multiply_adds;
+    use super::{multiply_adds, products};
 
     #[test]
     fn of_the_dense_listing() {
@@ -43,12 +43,28 @@ mod tests {
         assert_eq!(multiply_adds("beam-decode"), None);
     }
 
+    /// Every element of a kernel is used once a position: of a dense layer there is one, of the last convolution there are
+    /// as many as the layer behind it has inputs for each filter.
     #[test]
-    fn of_a_drawn_model() {
-        let name = "random-cnn-1";
-        let network = crate::model::<fornax::core::Cpu>(name, Default::default()).unwrap();
-        let set = crate::samples(name, 1).unwrap();
-        network.predict(&set.inputs()[0]).unwrap();
-        assert!(multiply_adds("random-cnn-1-predict").unwrap() > 100_000);
+    fn what_the_kernels_of_the_models_say() {
+        for name in
+            ["dense", "mlp-large", "cnn", "random-mlp-0", "random-mlp-1", "random-cnn-0", "random-cnn-1"]
+        {
+            let model = crate::model::<fornax::core::Cpu>(name, Default::default()).unwrap();
+            let variables = model.network().variables().iter();
+            let kernels: Vec<&[usize]> =
+                variables.filter(|it| it.name().ends_with("kernel")).map(|kernel| kernel.shape()).collect();
+            let products = products(name).unwrap();
+            assert_eq!(products.len(), kernels.len(), "{name}");
+            for (at, (kernel, product)) in kernels.iter().zip(&products).enumerate() {
+                let (elements, filters) = (kernel.iter().product::<usize>(), kernel[kernel.len() - 1]);
+                let positions = match (kernel.len(), kernels.get(at + 1)) {
+                    (2, _) => 1,
+                    (_, Some(&[inputs, _])) => inputs / filters,
+                    _ => product / elements,
+                };
+                assert_eq!(*product, positions * elements, "{name}, layer {at}");
+            }
+        }
     }
 }
