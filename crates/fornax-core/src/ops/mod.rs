@@ -53,6 +53,8 @@ where
     S: Clone + Send + std::fmt::Debug + 'static,
 {
     let nodes = parents.each_ref().map(|parent| parent.0.node.clone());
+    // While the output is not recorded, these keep another thread's backward pass from clearing the parents away.
+    let _kept = parents.each_ref().map(|parent| parent.0.rc.clone());
     let (output, state) = forward(parents.map(|parent| DynTensor(parent.0.primitive)));
     DynTensor(match (Node { vjp }).prepare::<C>(nodes).compute_bound().stateful() {
         OpsKind::Tracked(prepared) => prepared.finish(state, output.0),

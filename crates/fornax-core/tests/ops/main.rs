@@ -11,6 +11,7 @@ mod loss;
 mod normalization;
 mod pool;
 mod recurrent;
+mod threads;
 
 use fornax_core::{Backend, DynTensor};
 use fornax_testkit::distinct_values;
