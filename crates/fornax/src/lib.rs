@@ -78,9 +78,10 @@ pub mod prelude {
     pub use fornax_sequence::ctc::{Ctc, CtcDecoder};
     pub use fornax_sequence::decoding::{BeamSearch, Sampling, StepDecoder, greedy};
     pub use fornax_sequence::layers::{
-        AdditiveAttention, Attention, Bidirectional, GRU, GRUCell, GroupedQueryAttention, LSTM, LSTMCell,
-        MergeMode, MultiHeadAttention, PositionEmbedding, RotaryEmbedding, SimpleRNN, SimpleRNNCell,
-        SinePositionEncoding, TimeDistributed, Transformer, TransformerDecoder, TransformerEncoder,
+        AdditiveAttention, Attention, Bidirectional, DecoderAttention, GRU, GRUCell, GroupedQueryAttention,
+        LSTM, LSTMCell, MergeMode, MultiHeadAttention, PositionEmbedding, RNNEncoderDecoder, RotaryEmbedding,
+        SimpleRNN, SimpleRNNCell, SinePositionEncoding, TimeDistributed, Transformer, TransformerDecoder,
+        TransformerEncoder,
     };
     pub use fornax_train::callbacks::{
         CsvLogger, EarlyStopping, LambdaCallback, LearningRateScheduler, ModelCheckpoint, ReduceLROnPlateau,

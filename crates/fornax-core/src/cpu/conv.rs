@@ -13,14 +13,14 @@
 //!
 //! One to three spatial axes; missing ones are axes of length 1 in front.
 
-use std::collections::VecDeque;
 use std::ops::Range;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use super::depthwise;
 use super::gemm::{add_column_sums, add_row};
 use super::host::HostTensor;
 use super::impl_for_cpu;
+use super::kept::Kept;
 use super::pool::three;
 use super::product::{Factor, Finish, Places, products};
 use super::tasks;
@@ -30,14 +30,11 @@ use crate::ops::{Activation, ConvGeometry, ConvOps, conv};
 /// Numbers of source and output in a block of images: 256 KiB.
 const BLOCK: usize = 65_536;
 
-/// Convolutions whose classes are kept.
-const KEPT_CLASSES: usize = 128;
-
 /// Tasks into which a batch is cut at most.
 const TASKS: usize = 8;
 
 /// The lengths of a convolution over `[n, d, h, w, c]`.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, PartialEq, Eq)]
 struct Plan {
     batch: usize,
     input: [usize; 3],
@@ -202,49 +199,33 @@ impl Plan {
 
     /// Output positions and what they meet of the input.
     fn forward_classes(&self) -> Arc<[Class]> {
-        self.kept(Direction::Forward, || {
+        FORWARD_CLASSES.get(self, || {
             let source = (self.input, self.channels, self.depth());
-            self.classes(self.output, source, |axis, position, element| {
+            let classes = self.classes(self.output, source, |axis, position, element| {
                 let padded = position * self.stride[axis] + element * self.dilation[axis];
                 padded.checked_sub(self.before[axis]).filter(|&place| place < self.input[axis])
-            })
+            });
+            classes.into()
         })
     }
 
     /// Input positions and what they meet of the output.
     fn backward_classes(&self) -> Arc<[Class]> {
-        self.kept(Direction::Backward, || {
+        BACKWARD_CLASSES.get(self, || {
             let source = (self.output, self.filters, self.width());
-            self.classes(self.input, source, |axis, position, element| {
+            let classes = self.classes(self.input, source, |axis, position, element| {
                 let shift = (position + self.before[axis]).checked_sub(element * self.dilation[axis])?;
                 let place = shift / self.stride[axis];
                 (shift.is_multiple_of(self.stride[axis]) && place < self.output[axis]).then_some(place)
-            })
-        })
-    }
-
-    /// The classes of the last few convolutions are kept: a model asks for the same ones in every step.
-    fn kept(&self, direction: Direction, make: impl FnOnce() -> Vec<Class>) -> Arc<[Class]> {
-        static KEPT: Mutex<VecDeque<(Plan, Direction, Arc<[Class]>)>> = Mutex::new(VecDeque::new());
-        let kept = || KEPT.lock().expect("nothing panics while the classes are locked");
-        let found =
-            kept().iter().find(|(plan, of, _)| plan == self && *of == direction).map(|it| it.2.clone());
-        found.unwrap_or_else(|| {
-            let classes: Arc<[Class]> = make().into();
-            let mut kept = kept();
-            kept.truncate(KEPT_CLASSES - 1);
-            kept.push_front((self.clone(), direction, classes.clone()));
-            classes
+            });
+            classes.into()
         })
     }
 }
 
-/// Whether classes are those of output positions or of input positions.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Direction {
-    Forward,
-    Backward,
-}
+/// The classes of the last few convolutions.
+static FORWARD_CLASSES: Kept<Plan, [Class]> = Kept::new();
+static BACKWARD_CLASSES: Kept<Plan, [Class]> = Kept::new();
 
 /// The kernel `[elements, depth, filters]` of a group as rows `[elements, width]` of `depth` columns.
 fn transposed(plan: &Plan, kernel: &[f32], group: usize) -> Factor<'static> {

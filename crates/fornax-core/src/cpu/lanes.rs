@@ -12,7 +12,6 @@ pub(super) trait Lanes: Copy {
     unsafe fn store(self, at: *mut f32);
     /// `self * by + to`.
     unsafe fn multiply_add(self, by: Self, to: Self) -> Self;
-    unsafe fn plus(self, other: Self) -> Self;
     /// Negative numbers become 0; NaN stays.
     unsafe fn rectified(self) -> Self;
 
@@ -105,13 +104,6 @@ impl Lanes for [f32; 8] {
         to
     }
     #[inline(always)]
-    unsafe fn plus(mut self, other: Self) -> Self {
-        for lane in 0..8 {
-            self[lane] += other[lane];
-        }
-        self
-    }
-    #[inline(always)]
     unsafe fn rectified(self) -> Self {
         self.map(|x| if 0.0 > x { 0.0 } else { x })
     }
@@ -121,7 +113,7 @@ impl Lanes for [f32; 8] {
 macro_rules! x86_lanes {
     (
         $vector:ident, $len:literal, $registers:literal, $set1:ident, $load:ident, $store:ident, $fma:ident,
-        $add:ident, $max:ident, $zero:ident, { $($parts:tt)* }
+        $max:ident, $zero:ident, { $($parts:tt)* }
     ) => {
         impl Lanes for std::arch::x86_64::$vector {
             const LEN: usize = $len;
@@ -148,10 +140,6 @@ macro_rules! x86_lanes {
                 unsafe { std::arch::x86_64::$fma(self, by, to) }
             }
             #[inline(always)]
-            unsafe fn plus(self, other: Self) -> Self {
-                unsafe { std::arch::x86_64::$add(self, other) }
-            }
-            #[inline(always)]
             unsafe fn rectified(self) -> Self {
                 // The second operand is the result where one is NaN.
                 unsafe { std::arch::x86_64::$max(Self::zero(), self) }
@@ -170,7 +158,6 @@ x86_lanes!(
     _mm512_loadu_ps,
     _mm512_storeu_ps,
     _mm512_fmadd_ps,
-    _mm512_add_ps,
     _mm512_max_ps,
     _mm512_setzero_ps,
     {
@@ -201,7 +188,6 @@ x86_lanes!(
     _mm256_loadu_ps,
     _mm256_storeu_ps,
     _mm256_fmadd_ps,
-    _mm256_add_ps,
     _mm256_max_ps,
     _mm256_setzero_ps,
     {}

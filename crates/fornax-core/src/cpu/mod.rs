@@ -9,6 +9,7 @@ mod dropout;
 mod embedding;
 mod gemm;
 mod host;
+mod kept;
 mod lanes;
 mod loss;
 mod normalization;

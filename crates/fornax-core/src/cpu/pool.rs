@@ -3,15 +3,18 @@
 //!
 //! Any number of spatial axes up to three: missing ones are axes of length 1 in front.
 
+use std::sync::Arc;
+
 use super::host::{Host, HostTensor};
 use super::impl_for_cpu;
+use super::kept::Kept;
 use super::tasks::{self, unwritten};
 use crate::DynTensor;
 use crate::ops::{PoolKind, PoolOps, Window};
 
-/// A window over `[n, d, h, w, c]`.
+/// A window over the axes `[d, h, w, c]` of an image.
+#[derive(Clone, PartialEq, Eq)]
 struct Plan {
-    batch: usize,
     input: [usize; 3],
     output: [usize; 3],
     channels: usize,
@@ -33,7 +36,6 @@ impl Plan {
         let axes = window.size.len();
         let output = window.output_shape(shape);
         Self {
-            batch: shape[0],
             input: three(shape[1..=axes].iter().copied(), 1),
             output: three(output[1..=axes].iter().copied(), 1),
             channels: shape[axes + 1],
@@ -51,7 +53,11 @@ impl Plan {
     }
 
     /// Where the pixels of each window lie in an image.
-    fn windows(&self) -> Windows {
+    fn windows(&self) -> Arc<Windows> {
+        WINDOWS.get(self, || self.list_windows().into())
+    }
+
+    fn list_windows(&self) -> Windows {
         let [_, height, width] = self.input;
         let mut windows = Windows { pixels: vec![], ends: vec![], uncovered: None };
         for od in 0..self.output[0] {
@@ -81,6 +87,9 @@ impl Plan {
         [self.input, self.output].map(|axes| axes.iter().product::<usize>() * self.channels)
     }
 }
+
+/// The windows of the last few plans.
+static WINDOWS: Kept<Plan, Windows> = Kept::new();
 
 /// The pixels of all windows one after the other, and where those of each end.
 pub(super) struct Windows {
@@ -214,8 +223,8 @@ fn forward<B: Host>(x: DynTensor<B>, window: &Window, kind: PoolKind) -> DynTens
     let (x, plan) = (x.clone().standard(), Plan::new(&x.shape(), window));
     let shape = window.output_shape(&x.shape());
     let (windows, [image, result]) = (plan.windows(), plan.lengths());
-    let mut y = unwritten(plan.batch * result);
-    let images = images_of_a_part(plan.batch);
+    let mut y = unwritten(x.shape()[0] * result);
+    let images = images_of_a_part(x.shape()[0]);
     if !y.is_empty() {
         let parts = y.chunks_mut(images * result).zip(x.floats().chunks(images * image)).collect();
         tasks::each(parts, tasks::MOVE * x.len(), |_, (y, x): (&mut [f32], &[f32])| {
@@ -241,7 +250,7 @@ fn backward<B: Host>(
     if dy.is_empty() {
         dx.fill(0.0);
     } else {
-        let images = images_of_a_part(plan.batch);
+        let images = images_of_a_part(x.shape()[0]);
         let parts = dx.chunks_mut(images * image).collect();
         tasks::each(parts, 2 * tasks::MOVE * x.len(), |part, dx: &mut [f32]| {
             for (at, dx) in dx.chunks_exact_mut(image).enumerate() {

@@ -94,11 +94,7 @@ impl<'a> Factor<'a> {
         let storage = if uses < WORTH_PACKING && width.is_multiple_of(WIDTH) && rows > 0 {
             Storage::Borrowed(&values[start..], stride)
         } else {
-            let mut lines = Vec::with_capacity(rows * width.div_ceil(WIDTH));
-            for first in (start..start + width).step_by(WIDTH) {
-                pack_block(values, stride, first..(first + WIDTH).min(start + width), &mut lines);
-            }
-            Storage::Packed(lines)
+            Storage::Packed(pack(values, stride, start..start + width))
         };
         Self { storage, rows, width }
     }
@@ -125,18 +121,26 @@ impl<'a> Factor<'a> {
     }
 }
 
-/// Appends the columns of every row as lines, zeros behind them.
-fn pack_block(values: &[f32], stride: usize, columns: Range<usize>, lines: &mut Vec<Line>) {
-    let rows = values.chunks_exact(stride).map(|row| &row[columns.clone()]);
-    if columns.len() == WIDTH {
-        lines.extend(rows.map(|row| Line(row.try_into().expect("as wide as a line"))));
-    } else {
-        lines.extend(rows.map(|row| {
+/// The columns of every row in blocks of lines, zeros behind the last column.
+fn pack(values: &[f32], stride: usize, columns: Range<usize>) -> Vec<Line> {
+    let rows = values.len() / stride;
+    let count = rows * columns.len().div_ceil(WIDTH);
+    let mut lines = Vec::with_capacity(count);
+    let spare = &mut lines.spare_capacity_mut()[..count];
+    for (row, values) in values.chunks_exact(stride).enumerate() {
+        let (whole, rest) = values[columns.clone()].as_chunks::<WIDTH>();
+        for (block, numbers) in whole.iter().enumerate() {
+            spare[block * rows + row].write(Line(*numbers));
+        }
+        if !rest.is_empty() {
             let mut line = [0.0; WIDTH];
-            line[..row.len()].copy_from_slice(row);
-            Line(line)
-        }));
+            line[..rest.len()].copy_from_slice(rest);
+            spare[whole.len() * rows + row].write(Line(line));
+        }
     }
+    // SAFETY: each of the `count` lines, one a row and block, has been written.
+    unsafe { lines.set_len(count) };
+    lines
 }
 
 /// What becomes of a sum.
@@ -144,7 +148,7 @@ fn pack_block(values: &[f32], stride: usize, columns: Range<usize>, lines: &mut 
 pub(super) struct Finish<'a> {
     /// Whether it is added to what is there.
     pub(super) add: bool,
-    /// What is added to every row, as long as the width's next multiple of 16.
+    /// What every sum begins with, as long as the width's next multiple of 16; not beside `add`.
     pub(super) bias: Option<&'a [f32]>,
     /// Whether a negative result becomes 0.
     pub(super) relu: bool,
@@ -166,7 +170,7 @@ pub(super) fn products(
     assert!(steps.source.is_empty() || largest(rows.source) + largest(steps.source) < source.len());
     assert!(steps.source.is_empty() || largest(steps.other) < factor.rows);
     assert!(rows.end(stride, width) <= out.len());
-    assert!(finish.bias.is_none_or(|bias| bias.len() >= width.next_multiple_of(WIDTH)));
+    assert!(finish.bias.is_none_or(|bias| !finish.add && bias.len() >= width.next_multiple_of(WIDTH)));
     let job =
         Job { source: source.as_ptr(), factor, out: out.as_mut_ptr(), stride, width, rows, steps, finish };
     // SAFETY: the assertions bound every place that the job reads or writes.
@@ -199,7 +203,7 @@ impl Kernel for Job<'_> {
                     (32, 2) => self.panel::<L, 9, 3, 2>(column),
                     (32, 3) => self.panel::<L, 7, 2, 3>(column),
                     (32, _) => self.panel::<L, 6, 2, 4>(column),
-                    (16, _) => self.panel::<L, 6, 2, 2>(column),
+                    (16, _) => self.panel::<L, 6, 3, 2>(column),
                     _ => self.panel::<L, 2, 1, 2>(column),
                 }
             }
@@ -266,6 +270,13 @@ impl Job<'_> {
                         };
                     }
                 }
+            } else if let Some(bias) = self.finish.bias {
+                for v in 0..V {
+                    let bias = L::load(bias.as_ptr().add(column + v * L::LEN));
+                    for r in 0..R {
+                        sums[r][v] = bias;
+                    }
+                }
             }
             let (factor, pitch, between) = self.factor.layout();
             let factor = factor.add(column / WIDTH * between);
@@ -286,20 +297,10 @@ impl Job<'_> {
                     }
                 }
             }
-            if last {
-                if let Some(bias) = self.finish.bias {
+            if last && self.finish.relu {
+                for r in 0..R {
                     for v in 0..V {
-                        let bias = L::load(bias.as_ptr().add(column + v * L::LEN));
-                        for r in 0..R {
-                            sums[r][v] = sums[r][v].plus(bias);
-                        }
-                    }
-                }
-                if self.finish.relu {
-                    for r in 0..R {
-                        for v in 0..V {
-                            sums[r][v] = sums[r][v].rectified();
-                        }
+                        sums[r][v] = sums[r][v].rectified();
                     }
                 }
             }

@@ -2,18 +2,21 @@
 //! time ([`BeamSearch`]) or by chance ([`Sampling`]).
 //!
 //! A model takes part by [`StepDecoder`]: a step over the last token of each row, with a state whose rows can be put
-//! in another order, repeated and left out. [`TransformerStep`] is that of a [`Transformer`](crate::layers::Transformer).
+//! in another order, repeated and left out. [`TransformerStep`] is that of a [`Transformer`](crate::layers::Transformer),
+//! [`EncoderDecoderStep`] that of an [`RNNEncoderDecoder`](crate::layers::RNNEncoderDecoder).
 
 mod beam_search;
 pub(crate) mod cache;
+mod encoder_decoder;
 mod sampling;
 mod transformer;
 
 pub use beam_search::BeamSearch;
+pub use encoder_decoder::{EncoderDecoderState, EncoderDecoderStep};
 pub use sampling::Sampling;
 pub use transformer::{TransformerState, TransformerStep};
 
-use fornax_core::{Error, Result, log_sum_exp};
+use fornax_core::{Array, Error, Result, log_sum_exp};
 
 /// A model of the next token that goes a step at a time.
 ///
@@ -188,4 +191,18 @@ fn logits<D: StepDecoder>(decoder: &D, tokens: &[i32], state: &mut D::State) -> 
         Some(at) => Err(Error::data(format!("logit {at} of a step"), "NaN", "a number")),
         None => Ok(logits),
     }
+}
+
+/// An error unless `sources` are ids `[samples, time]` of at least one sample.
+fn check_sources(sources: &Array) -> Result<()> {
+    match *sources.shape() {
+        [samples, _] if samples > 0 => Ok(()),
+        _ => Err(Error::shape("sources", format!("{:?}", sources.shape()), "[samples, time]")),
+    }
+}
+
+/// Logits by which padding, id 0, never comes.
+fn without_padding(mut logits: Vec<f32>, vocabulary: usize) -> Vec<f32> {
+    logits.chunks_exact_mut(vocabulary).for_each(|row| row[0] = f32::NEG_INFINITY);
+    logits
 }

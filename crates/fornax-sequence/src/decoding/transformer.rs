@@ -3,8 +3,8 @@
 use fornax_core::{Array, Backend, DynTensor, Error, Result, Value};
 use fornax_layers::Network;
 
-use super::StepDecoder;
 use super::cache::{KeyValues, Memory};
+use super::{StepDecoder, check_sources, without_padding};
 use crate::layers::Transformer;
 
 /// A trained [`Transformer`] as a [`StepDecoder`].
@@ -75,9 +75,7 @@ impl<'a, B: Backend> TransformerStep<'a, B> {
     /// # Errors
     /// If the sources are not a matrix of ids of the source vocabulary.
     pub fn start(&self, sources: &Array) -> Result<TransformerState<B>> {
-        if sources.shape().len() != 2 || sources.row_count() == 0 {
-            return Err(Error::shape("sources", format!("{:?}", sources.shape()), "[samples, time]"));
-        }
+        check_sources(sources)?;
         let device = self.network.device();
         let sources = Value::from_array(sources, device);
         let rows = sources.shape()[0];
@@ -112,9 +110,7 @@ impl<B: Backend> StepDecoder for TransformerStep<'_, B> {
             self.layer.step(ids, state.steps, kept, &self.output, context)
         })?;
         state.steps += 1;
-        let mut logits = logits.to_vec();
-        logits.chunks_exact_mut(self.vocabulary()).for_each(|row| row[0] = f32::NEG_INFINITY);
-        Ok(logits)
+        Ok(without_padding(logits.to_vec(), self.vocabulary()))
     }
 
     fn reorder(&self, state: &mut Self::State, rows: &[usize]) -> Result<()> {

@@ -1,6 +1,7 @@
 //! Layers of sequence models, one file each, under Keras's names; hyper-parameters serialize under Keras's argument
 //! names.
 
+mod ids;
 mod projections;
 mod roles;
 mod single_head;
@@ -25,7 +26,8 @@ pub use grouped_query_attention::GroupedQueryAttention;
 pub use multi_head_attention::MultiHeadAttention;
 pub use position_embedding::PositionEmbedding;
 pub use recurrent::{
-    Bidirectional, GRU, GRUCell, LSTM, LSTMCell, MergeMode, RecurrentLayer, SimpleRNN, SimpleRNNCell,
+    Bidirectional, DecoderAttention, GRU, GRUCell, LSTM, LSTMCell, MergeMode, RNNEncoderDecoder,
+    RecurrentLayer, SimpleRNN, SimpleRNNCell,
 };
 pub use rotary_embedding::RotaryEmbedding;
 pub use sine_position_encoding::SinePositionEncoding;
@@ -47,7 +49,7 @@ pub fn register<B: Backend>(registry: &mut Registry<B>) {
     registry.register::<TransformerEncoder>().register::<TransformerDecoder>().register::<Transformer>();
     registry.register::<SimpleRNN>().register::<LSTM>().register::<GRU>();
     registry.register::<SimpleRNNCell>().register::<LSTMCell>().register::<GRUCell>();
-    registry.register::<Bidirectional>();
+    registry.register::<Bidirectional>().register::<RNNEncoderDecoder>();
     TimeDistributed::register(registry);
     registry.register::<CRF>();
 }

@@ -1,10 +1,11 @@
 //! [`Transformer`]: the encoder-decoder model from token ids to logits.
 
 use fornax_core::ops::Activation;
-use fornax_core::{Backend, DynTensor, Error, Indices, Mask, Result, Value};
+use fornax_core::{Backend, DynTensor, Error, Mask, Result, Value};
 use fornax_layers::{Context, Initializer, MultiLayer, Shape, WeightSpecs, setters};
 use serde::{Deserialize, Serialize};
 
+use super::ids::{check_ids, padding};
 use super::projections::at_least_one;
 use super::sine_position_encoding::encodings;
 use super::transformer_block::{Block, Dropouts, block_setters, build_norm};
@@ -140,13 +141,7 @@ impl Transformer {
             Some(table) => table,
             None => context.weight("target_embedding"),
         };
-        let rows = table.shape()[0];
-        if let Some((least, most)) = ids.index_range()
-            && (least < 0 || most as usize >= rows)
-        {
-            let found = if least < 0 { least } else { most };
-            return Err(Error::data(format!("{side} id"), found, format!("0 to {}", rows - 1)));
-        }
+        check_ids(side, &ids, table.shape()[0])?;
         let steps = ids.shape()[1];
         let x = B::embedding_lookup(table, ids.indices()).mul_scalar((self.width as f64).sqrt());
         let positions = encodings([offset, steps, self.width], self.max_wavelength, &x.device());
@@ -234,11 +229,6 @@ impl Transformer {
         }
         Ok(self.logits(x.rows(), output.clone(), context))
     }
-}
-
-/// Where an id is not padding.
-fn padding<B: Backend>(ids: &Indices<B>) -> Mask<B> {
-    ids.equal_scalar(0).not()
 }
 
 impl MultiLayer for Transformer {

@@ -3,12 +3,14 @@
 mod arguments;
 mod bidirectional;
 mod cells;
+mod encoder_decoder;
 mod gru;
 mod lstm;
 mod simple_rnn;
 
 pub use bidirectional::{Bidirectional, MergeMode, RecurrentLayer};
 pub use cells::{GRUCell, LSTMCell, SimpleRNNCell};
+pub use encoder_decoder::{DecoderAttention, RNNEncoderDecoder};
 pub use gru::GRU;
 pub use lstm::LSTM;
 pub use simple_rnn::SimpleRNN;
