@@ -21,6 +21,14 @@ pub const LISTINGS: [&str; 4] = ["dense", "cnn", "rnn", "text"];
 /// # Panics
 /// If there is no such model.
 pub fn model<B: Backend>(name: &str, device: B::Device) -> Result<Model<B>> {
+    model_with(name, Adam::default(), device)
+}
+
+/// [`model`] with an optimizer of its own.
+///
+/// # Panics
+/// If there is no such model.
+pub fn model_with<B: Backend>(name: &str, optimizer: Adam, device: B::Device) -> Result<Model<B>> {
     let network = match name {
         "dense" => mlp(64),
         "mlp-large" => mlp(1024),
@@ -44,7 +52,7 @@ pub fn model<B: Backend>(name: &str, device: B::Device) -> Result<Model<B>> {
         _ => RandomModel::by_name(name).unwrap_or_else(|| panic!("no model {name}")).network(),
     };
     network.device(device).add(Dense::new(10).activation(Softmax)).compile(
-        Adam::default(),
+        optimizer,
         SparseCategoricalCrossentropy,
         [Accuracy],
     )

@@ -1,8 +1,8 @@
 //! Our side of the race: `race BACKEND BENCH...` prints one JSON object a bench, `{"bench", "ms"}`, with `"gflops"`
 //! where the bench consists of products.
 //!
-//! `MODEL-fit` is a training step inside `fit` (batch 32; the large models have their own); `MODEL-predict` a prediction a sample at batch 32;
-//! `MODEL-predict-1` a prediction of one sample; `lstm`, `gru` and their kin are in `recurrent.rs`; `beam-decode` 32 steps of
+//! `MODEL-fit` is a training step inside `fit` (batch 32; the large models have their own), `MODEL-fit-lazy` one that moves
+//! the looked-up rows of an embedding only; `MODEL-predict` a prediction a sample at batch 32; `MODEL-predict-1` a prediction of one sample; `lstm`, `gru` and their kin are in `recurrent.rs`; `beam-decode` 32 steps of
 //! five beams for 8 sources of 20 ids. `gemm` and `copy` are the ceilings of the machine: a product of matrices
 //! of 1024 x 1024 and a copy of 8 MiB.
 #![forbid(unsafe_code)]
@@ -13,7 +13,7 @@ use fornax::core::{DynTensor, ops::Activation};
 use fornax::prelude::*;
 use fornax::sequence::decoding::{BeamSearch, Limits, TransformerStep};
 use fornax::{Error, Result};
-use fornax_benches::{batch_size, model, multiply_adds, recurrent, samples, translator};
+use fornax_benches::{batch_size, model_with, multiply_adds, recurrent, samples, translator};
 
 fn main() -> Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -49,11 +49,12 @@ fn time<B: Backend>(bench: &str) -> Result<f64> {
         }
         _ => {}
     }
-    let kinds = ["-fit", "-predict-1", "-predict"];
+    let kinds = ["-fit-lazy", "-fit", "-predict-1", "-predict"];
     let found = kinds.iter().find_map(|kind| Some((bench.strip_suffix(kind)?, *kind)));
     let (name, kind) = found
         .ok_or_else(|| Error::argument("bench", bench, "MODEL-fit, MODEL-predict or MODEL-predict-1"))?;
-    let mut model = model::<B>(name, B::Device::default())?;
+    let optimizer = Adam::default().lazy(kind == "-fit-lazy");
+    let mut model = model_with::<B>(name, optimizer, B::Device::default())?;
     let batch = batch_size(name);
     let steps: usize = match name {
         "dense" => 1000,
@@ -62,7 +63,7 @@ fn time<B: Backend>(bench: &str) -> Result<f64> {
         _ => 12,
     };
     match kind {
-        "-fit" => {
+        "-fit" | "-fit-lazy" => {
             let fit = || Fit::new().batch_size(batch).verbose(false);
             model.fit(&samples(name, batch * steps.div_ceil(10))?, fit())?;
             let set = samples(name, batch * steps)?;

@@ -101,15 +101,32 @@ class Rnn(nn.Module):
 
 
 class Text(nn.Module):
-    def __init__(self):
+    def __init__(self, sparse=False):
         super().__init__()
-        self.embedding, self.lstm, self.dense = nn.Embedding(10000, 128), nn.LSTM(128, 64, batch_first=True), nn.Linear(64, 10)
+        self.embedding = nn.Embedding(10000, 128, sparse=sparse)
+        self.lstm, self.dense = nn.LSTM(128, 64, batch_first=True), nn.Linear(64, 10)
 
     def forward(self, x):
         return self.dense(self.lstm(self.embedding(x))[0][:, -1])
 
 
 MODELS = {"transformer": transformer, "rnn": Rnn, "text": Text, "dense": lambda: mlp(64), "mlp-large": lambda: mlp(1024), "cnn": cnn, "cnn-large": cnn, "resnet": resnet}
+
+
+class Optimizers:
+    """SparseAdam for the table, Adam for the rest."""
+
+    def __init__(self, model):
+        rest = [weight for name, weight in model.named_parameters() if not name.startswith("embedding")]
+        self.all = [torch.optim.SparseAdam(model.embedding.parameters()), torch.optim.Adam(rest, fused=True)]
+
+    def zero_grad(self, set_to_none):
+        for optimizer in self.all:
+            optimizer.zero_grad(set_to_none=set_to_none)
+
+    def step(self):
+        for optimizer in self.all:
+            optimizer.step()
 
 
 def timed(calls, call):
@@ -140,15 +157,18 @@ def main(threads, variant, benches):
         name = next(name for name in sorted(MODELS, key=len, reverse=True) if bench.startswith(name + "-"))
         kind = bench[len(name) + 1 :]
         batch, calls = BATCH.get(name, 32), CALLS.get(name, 12)
-        model = MODELS[name]()
+        lazy = kind == "fit-lazy"
+        if lazy and variant != "eager":
+            continue
+        model = Text(sparse=True) if lazy else MODELS[name]()
         run = torch.compile(model) if variant == "compile" else model
         x, y = torch.rand(batch * 20, *SHAPE.get(name, (1, 28, 28))), torch.randint(0, 10, (batch * 20,))
         if name == "rnn":
             x, y = torch.rand(batch * 20, 10, 1), torch.randint(0, 10, (batch * 20, 10))
         if name == "text":
             x = torch.randint(0, 10000, (batch * 20, 100))
-        if kind == "fit":
-            optimizer = torch.optim.Adam(model.parameters(), fused=True)
+        if kind in ("fit", "fit-lazy"):
+            optimizer = Optimizers(model) if lazy else torch.optim.Adam(model.parameters(), fused=True)
             at = 0
 
             def step():

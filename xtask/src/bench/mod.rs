@@ -12,7 +12,7 @@ use crate::Outcome;
 use crate::process::{cargo, check, flag, nothing_left, option, root};
 use race::{Contender, Times};
 
-const BENCHES: [&str; 20] = [
+const BENCHES: [&str; 21] = [
     "dense-fit",
     "dense-predict",
     "dense-predict-1",
@@ -24,6 +24,7 @@ const BENCHES: [&str; 20] = [
     "resnet-fit",
     "rnn-fit",
     "text-fit",
+    "text-fit-lazy",
     "lstm",
     "gru",
     "lstm-wide",

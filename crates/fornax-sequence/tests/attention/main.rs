@@ -3,6 +3,7 @@
 mod decoding;
 mod encoder_decoder;
 mod layers;
+mod learning;
 mod parity;
 mod steps;
 mod transformer;
