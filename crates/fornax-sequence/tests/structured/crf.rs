@@ -244,8 +244,8 @@ fn a_saved_layer_comes_back_from_a_registry() {
     let crf = CRF::new(3).marginals(true).transitions_regularizer(Regularizer::l2(0.5));
     let network = Sequential::<Flex>::new([4, 3]).add(crf).build().unwrap();
     let mut registry = Registry::<Flex>::default();
-    fornax_sequence::register(&mut registry);
     assert!(registry.network(&network.config(), Default::default()).is_err(), "the class is not registered");
+    fornax_sequence::register(&mut registry);
     let mut rebuilt = registry.network(&network.config(), Default::default()).unwrap();
     assert_eq!(rebuilt.config(), network.config());
     assert_eq!(rebuilt.copy_matching(&network), 3);
