@@ -2,9 +2,10 @@
 //! where the bench consists of products.
 //!
 //! `MODEL-fit` is a training step inside `fit` (batch 32; the large models have their own), `MODEL-fit-lazy` one that moves
-//! the looked-up rows of an embedding only; `MODEL-predict` a prediction a sample at batch 32; `MODEL-predict-1` a prediction of one sample; `lstm`, `gru` and their kin are in `recurrent.rs`; `beam-decode` 32 steps of
-//! five beams for 8 sources of 20 ids. `gemm` and `copy` are the ceilings of the machine: a product of matrices
-//! of 1024 x 1024 and a copy of 8 MiB.
+//! the looked-up rows of an embedding only; `MODEL-predict` a prediction a sample at batch 32; `MODEL-predict-1` a
+//! prediction of one sample; `lstm`, `gru` and their kin are in `recurrent.rs`; `beam-decode` 32 steps of five beams for 8
+//! sources of 20 ids. `gemm` and `copy` are the ceilings of the machine: a product of matrices of 1024 x 1024 and a copy
+//! of 8 MiB.
 #![forbid(unsafe_code)]
 
 use std::time::Instant;
@@ -51,8 +52,9 @@ fn time<B: Backend>(bench: &str) -> Result<f64> {
     }
     let kinds = ["-fit-lazy", "-fit", "-predict-1", "-predict"];
     let found = kinds.iter().find_map(|kind| Some((bench.strip_suffix(kind)?, *kind)));
-    let (name, kind) = found
-        .ok_or_else(|| Error::argument("bench", bench, "MODEL-fit, MODEL-predict or MODEL-predict-1"))?;
+    let (name, kind) = found.ok_or_else(|| {
+        Error::argument("bench", bench, "MODEL and -fit, -fit-lazy, -predict or -predict-1")
+    })?;
     let optimizer = Adam::default().lazy(kind == "-fit-lazy");
     let mut model = model_with::<B>(name, optimizer, B::Device::default())?;
     let batch = batch_size(name);

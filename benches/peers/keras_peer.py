@@ -83,7 +83,7 @@ def main(threads, variant, benches):
     rng = np.random.default_rng(1)
     for bench in benches:
         if bench in ("beam-decode", "text-fit-lazy"):
-            continue  # Keras has no loop of its own.
+            continue  # Keras has no decoding loop of its own and no row-sparse Adam.
         if bench in BENCHES:
             call = keras_call(bench, variant == "jit")
             for _ in range(5):

@@ -63,7 +63,7 @@ fn main() -> fornax::Result<()> {
         ["etth1", folder] => {
             let month = 30 * DAY;
             let split = Split::at(12 * month, 16 * month, 20 * month)?;
-            // The loads beside the temperature drift, and help on the validation part no more than on the test part.
+            // Not the loads: on the validation part a forecast from the temperature alone is the better one.
             (read(&format!("{folder}/ETTh1.csv.gz"), &["OT"])?, "OT", split)
         }
         ["pollution", folder] => {
