@@ -5,7 +5,7 @@ use fornax_core::{Backend, DynTensor, Error, Mask, Result, Value};
 use fornax_layers::{Context, Initializer, MultiLayer, Shape, WeightSpecs, setters};
 use serde::{Deserialize, Serialize};
 
-use super::ids::{check_ids, padding};
+use super::ids::{check_ids, check_sides, padding, sides};
 use super::projections::at_least_one;
 use super::sine_position_encoding::encodings;
 use super::transformer_block::{Block, Dropouts, block_setters, build_norm};
@@ -235,14 +235,7 @@ impl MultiLayer for Transformer {
     const NAME: &'static str = "Transformer";
 
     fn build_all(&self, inputs: &[Shape], weights: &mut WeightSpecs) -> Result<Vec<Shape>> {
-        let [_, target] = inputs else {
-            return Err(Error::shape(
-                "inputs",
-                format!("{} tensors", inputs.len()),
-                "source ids and target ids",
-            ));
-        };
-        inputs.iter().try_for_each(|input| input.expect_rank(1, "[time]"))?;
+        let time = check_sides(inputs)?;
         at_least_one(&[
             ("source_vocabulary", self.source_vocabulary),
             ("target_vocabulary", self.target_vocabulary),
@@ -275,7 +268,7 @@ impl MultiLayer for Transformer {
             weights.add("output/kernel", &shape, self.block.kernel_initializer);
             weights.add("output/bias", &[self.target_vocabulary], self.block.bias_initializer);
         }
-        Ok(vec![vec![target.axes()[0], Some(self.target_vocabulary)].into()])
+        Ok(vec![vec![time, Some(self.target_vocabulary)].into()])
     }
 
     fn call_all<B: Backend>(
@@ -283,11 +276,7 @@ impl MultiLayer for Transformer {
         inputs: Vec<Value<B>>,
         context: &mut Context<'_, B>,
     ) -> Result<Vec<Value<B>>> {
-        let [source, target] = <[Value<B>; 2]>::try_from(inputs).expect("the shapes were checked");
-        if source.shape()[0] != target.shape()[0] {
-            let wanted = format!("{}, those of the source", source.shape()[0]);
-            return Err(Error::shape("target", format!("{} samples", target.shape()[0]), wanted));
-        }
+        let [source, target] = sides(inputs)?;
         let mut dropouts = Dropouts::new(self.block.dropout, context);
         let (memory, memory_mask) = self.encode(source, (&mut *context, &mut dropouts))?;
         let mask = padding(&target.clone().indices());

@@ -1,13 +1,13 @@
 //! [`RNNEncoderDecoder`]: the recurrent encoder-decoder with attention, from token ids to logits.
 
 use fornax_core::ops::Activation;
-use fornax_core::{Backend, DynTensor, Error, Result, Value};
+use fornax_core::{Backend, DynTensor, Result, Value};
 use fornax_layers::{Context, Initializer, MultiLayer, Shape, WeightSpecs, setters};
 use serde::{Deserialize, Serialize};
 
-use super::{GRU, Parts};
+use super::GRU;
 use crate::decoding::cache::Memory;
-use crate::layers::ids::{check_ids, padding};
+use crate::layers::ids::{check_ids, check_sides, padding, sides};
 use crate::layers::projections::{at_least_one, check_dropout};
 use crate::layers::single_head::Call;
 
@@ -242,11 +242,7 @@ impl MultiLayer for RNNEncoderDecoder {
     const NAME: &'static str = "RNNEncoderDecoder";
 
     fn build_all(&self, inputs: &[Shape], weights: &mut WeightSpecs) -> Result<Vec<Shape>> {
-        let [_, target] = inputs else {
-            let found = format!("{} tensors", inputs.len());
-            return Err(Error::shape("inputs", found, "source ids and target ids"));
-        };
-        inputs.iter().try_for_each(|input| input.expect_rank(1, "[time]"))?;
+        let time = check_sides(inputs)?;
         let (width, units) = (self.width, self.units);
         at_least_one(&[
             ("source_vocabulary", self.source_vocabulary),
@@ -258,7 +254,7 @@ impl MultiLayer for RNNEncoderDecoder {
         weights.add("source_embedding", &[self.source_vocabulary, width], embedding);
         weights.add("target_embedding", &[self.target_vocabulary, width], embedding);
         let gru = self.gru();
-        let parts: Parts<'_> = gru.parts();
+        let parts = gru.parts();
         parts.build_cell("encoder/forward/", width, weights)?;
         parts.build_cell("encoder/backward/", width, weights)?;
         let (given, features) =
@@ -279,7 +275,7 @@ impl MultiLayer for RNNEncoderDecoder {
         }
         weights.add("bridge/bias", &[units], Initializer::Zeros);
         weights.add("output/bias", &[self.target_vocabulary], Initializer::Zeros);
-        Ok(vec![vec![target.axes()[0], Some(self.target_vocabulary)].into()])
+        Ok(vec![vec![time, Some(self.target_vocabulary)].into()])
     }
 
     fn call_all<B: Backend>(
@@ -287,11 +283,7 @@ impl MultiLayer for RNNEncoderDecoder {
         inputs: Vec<Value<B>>,
         context: &mut Context<'_, B>,
     ) -> Result<Vec<Value<B>>> {
-        let [source, target] = <[Value<B>; 2]>::try_from(inputs).expect("the shapes were checked");
-        if source.shape()[0] != target.shape()[0] {
-            let wanted = format!("{}, those of the source", source.shape()[0]);
-            return Err(Error::shape("target", format!("{} samples", target.shape()[0]), wanted));
-        }
+        let [source, target] = sides(inputs)?;
         let (memory, state) = self.encode(&source, context)?;
         let mask = padding(&target.clone().indices());
         let y = Value::from(self.embed("target", &target, context)?).with_mask(Some(mask.clone()));
