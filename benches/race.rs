@@ -4,13 +4,15 @@
 //! `MODEL-fit` is a training step inside `fit` (batch 32; the large models have their own), `MODEL-fit-lazy` one that moves
 //! the looked-up rows of an embedding only; `MODEL-predict` a prediction a sample at batch 32; `MODEL-predict-1` a
 //! prediction of one sample; `lstm`, `gru` and their kin are in `recurrent.rs`; `beam-decode` 32 steps of five beams for 8
-//! sources of 20 ids. `gemm` and `copy` are the ceilings of the machine: a product of matrices of 1024 x 1024 and a copy
+//! sources of 20 ids. `word2vec-skipgram`, `-cbow` and `-exact` are an epoch over the corpus that `FORNAX_WORDS` names. `gemm` and `copy` are the ceilings of the machine: a product of matrices of 1024 x 1024 and a copy
 //! of 8 MiB.
 #![forbid(unsafe_code)]
 
 use std::time::Instant;
 
 use fornax::core::{DynTensor, ops::Activation};
+use fornax::data::text::read_lines;
+use fornax::nlp::{Determinism, WordCounts, WordVectors};
 use fornax::prelude::*;
 use fornax::sequence::decoding::{BeamSearch, Limits, TransformerStep};
 use fornax::{Error, Result};
@@ -45,6 +47,7 @@ fn time<B: Backend>(bench: &str) -> Result<f64> {
         "gemm" => return gemm_ceiling::<B>(),
         "copy" => return copy_ceiling(),
         "beam-decode" => return beam_decode::<B>(),
+        _ if bench.starts_with("word2vec-") => return word2vec::<B>(bench),
         _ if recurrent::BENCHES.contains(&bench) => {
             return repeat(40, recurrent::forward_backward::<B>(bench)?);
         }
@@ -97,6 +100,24 @@ fn beam_decode<B: Backend>() -> Result<f64> {
             false => Err(Error::data("hypotheses", "one that ended", "32 steps of each")),
         }
     })
+}
+
+/// An epoch of word vectors, words counted before.
+fn word2vec<B: Backend>(bench: &str) -> Result<f64> {
+    let path =
+        std::env::var("FORNAX_WORDS").map_err(|_| Error::argument("FORNAX_WORDS", "nothing", "a file"))?;
+    let lines = read_lines(path)?;
+    let texts: Vec<Vec<&str>> = lines.iter().map(|line| line.split(' ').collect()).collect();
+    let settings = Word2Vec::new(100).sample(1e-4);
+    let settings = match bench {
+        "word2vec-cbow" => settings.architecture(Architecture::Cbow),
+        "word2vec-exact" => settings.determinism(Determinism::Exact),
+        _ => settings,
+    };
+    let mut vectors = WordVectors::<B>::new(settings, WordCounts::of(&texts, 5, None)?, Default::default())?;
+    let clock = Instant::now();
+    vectors.train(&texts, 1)?;
+    Ok(1e3 * clock.elapsed().as_secs_f64())
 }
 
 /// A product of matrices of 1024 x 1024: what the machine can do at best.

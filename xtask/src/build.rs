@@ -4,13 +4,14 @@ use crate::Outcome;
 use crate::process::cargo;
 
 /// The crates that users depend on.
-pub(crate) const CRATES: [&str; 7] = [
+pub(crate) const CRATES: [&str; 8] = [
     "fornax-core",
     "fornax-data",
     "fornax-layers",
     "fornax-optim",
     "fornax-train",
     "fornax-sequence",
+    "fornax-nlp",
     "fornax",
 ];
 

@@ -7,7 +7,7 @@ use crate::Outcome;
 use crate::process::root;
 
 /// What each crate may depend on inside the workspace (`[dependencies]`, not tests).
-const DEPENDENCIES: [(&str, &[&str]); 8] = [
+const DEPENDENCIES: [(&str, &[&str]); 9] = [
     ("fornax-core", &[]),
     ("fornax-data", &["fornax-core"]),
     ("fornax-layers", &["fornax-core", "fornax-data"]),
@@ -15,8 +15,20 @@ const DEPENDENCIES: [(&str, &[&str]); 8] = [
     ("fornax-train", &["fornax-core", "fornax-data", "fornax-layers", "fornax-optim"]),
     ("fornax-sequence", &["fornax-core", "fornax-data", "fornax-layers", "fornax-optim", "fornax-train"]),
     (
-        "fornax",
+        "fornax-nlp",
         &["fornax-core", "fornax-data", "fornax-layers", "fornax-optim", "fornax-train", "fornax-sequence"],
+    ),
+    (
+        "fornax",
+        &[
+            "fornax-core",
+            "fornax-data",
+            "fornax-layers",
+            "fornax-optim",
+            "fornax-train",
+            "fornax-sequence",
+            "fornax-nlp",
+        ],
     ),
     ("fornax-cli", &["fornax"]),
 ];

@@ -7,7 +7,7 @@ use burn::tensor::backend::Backend as Burn;
 
 use crate::ops::{
     ActivationOps, AttentionOps, ConvOps, DenseOps, DropoutOps, EmbeddingOps, LossOps, NormalizationOps,
-    OptimizerOps, PoolOps, RecurrentOps,
+    OptimizerOps, PoolOps, RecurrentOps, WordVectorOps,
 };
 
 /// Every operation family that Fornax adds, on top of Burn's backend.
@@ -24,6 +24,7 @@ pub trait Backend:
     + OptimizerOps
     + PoolOps
     + RecurrentOps
+    + WordVectorOps
 {
 }
 
@@ -40,6 +41,7 @@ impl<B> Backend for B where
         + OptimizerOps
         + PoolOps
         + RecurrentOps
+        + WordVectorOps
 {
 }
 
@@ -73,11 +75,11 @@ macro_rules! by_burn {
 }
 
 #[cfg(feature = "cuda")]
-by_burn!(Cuda: ActivationOps, AttentionOps, ConvOps, DenseOps, DropoutOps, EmbeddingOps, LossOps, NormalizationOps, OptimizerOps, PoolOps, RecurrentOps);
+by_burn!(Cuda: ActivationOps, AttentionOps, ConvOps, DenseOps, DropoutOps, EmbeddingOps, LossOps, NormalizationOps, OptimizerOps, PoolOps, RecurrentOps, WordVectorOps);
 
 // The oracle of the tests: every family by Burn's operations in f64.
 #[cfg(feature = "ndarray")]
-by_burn!(NdArray<f64>: ActivationOps, AttentionOps, ConvOps, DenseOps, DropoutOps, EmbeddingOps, LossOps, NormalizationOps, OptimizerOps, PoolOps, RecurrentOps);
+by_burn!(NdArray<f64>: ActivationOps, AttentionOps, ConvOps, DenseOps, DropoutOps, EmbeddingOps, LossOps, NormalizationOps, OptimizerOps, PoolOps, RecurrentOps, WordVectorOps);
 
 /// What is done once for each plain backend that is compiled in, by [`visit_backends`].
 pub trait BackendVisitor {

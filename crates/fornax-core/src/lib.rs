@@ -11,6 +11,7 @@ mod cpu;
 pub mod device;
 mod error;
 mod indices;
+pub mod linalg;
 mod math;
 pub mod ops;
 mod random;

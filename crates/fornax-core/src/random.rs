@@ -134,6 +134,20 @@ impl Philox {
         self.position += rest.len() as u64;
     }
 
+    /// Fills `out` with the next values, uniform over all of `u32`.
+    pub fn fill_u32(&mut self, out: &mut [u32]) {
+        let mut rest = out.iter_mut();
+        while !self.position.is_multiple_of(4) {
+            let Some(value) = rest.next() else { return };
+            *value = self.next_u32();
+        }
+        let rest = rest.into_slice();
+        for (block, chunk) in (self.position / 4..).zip(rest.chunks_mut(4)) {
+            chunk.iter_mut().zip(self.block(block)).for_each(|(value, bits)| *value = bits);
+        }
+        self.position += rest.len() as u64;
+    }
+
     fn unit_f64(&mut self) -> f64 {
         (self.next_u64() >> 11) as f64 / (1u64 << 53) as f64
     }

@@ -8,7 +8,10 @@ use flate2::bufread::MultiGzDecoder;
 use fornax_core::{Error, Result};
 
 /// The content of a file, decompressed if it starts with gzip's magic bytes, whatever its name.
-pub(crate) fn open(path: &Path) -> Result<Box<dyn BufRead>> {
+///
+/// # Errors
+/// If the file cannot be opened or read.
+pub fn open(path: &Path) -> Result<Box<dyn BufRead>> {
     let file = File::open(path).map_err(|error| Error::io(path, "open", error))?;
     let mut reader = BufReader::with_capacity(1 << 16, file);
     let start = reader.fill_buf().map_err(|error| read_error(path, error))?;
@@ -18,8 +21,8 @@ pub(crate) fn open(path: &Path) -> Result<Box<dyn BufRead>> {
     }
 }
 
-/// The error of a read that failed: what is wrong inside a compressed file is the format's fault.
-pub(crate) fn read_error(path: &Path, error: io::Error) -> Error {
+/// The error of a read of `path` that failed: what is wrong inside a compressed file is the format's fault.
+pub fn read_error(path: &Path, error: io::Error) -> Error {
     match error.kind() {
         ErrorKind::UnexpectedEof => Error::format(path, "end of file", "the file cut off", "more data"),
         ErrorKind::InvalidData | ErrorKind::InvalidInput => {
@@ -34,26 +37,36 @@ pub(crate) fn find(dir: &Path, names: &[&str]) -> Option<PathBuf> {
     names.iter().flat_map(|name| [dir.join(name), dir.join(format!("{name}.gz"))]).find(|path| path.is_file())
 }
 
-/// Writes `path` through `write`: into a file beside it that takes its name only when all is written.
-pub(crate) fn write_whole(
+/// Writes `path` through `write`: into a file beside it that is synchronised and takes its name only when all is written.
+///
+/// # Errors
+/// If the disk is full or the directory is not writable; a file that was there is then as it was.
+pub fn write_whole(path: &Path, write: impl FnOnce(&mut dyn WriteSeek) -> io::Result<()>) -> Result<()> {
+    write_through(path, |file| file, write)
+}
+
+/// [`write_whole`] with a writer around the file, which is how tests fill the disk.
+fn write_through<W: Write + io::Seek>(
     path: &Path,
+    wrap: impl FnOnce(File) -> W,
     write: impl FnOnce(&mut dyn WriteSeek) -> io::Result<()>,
 ) -> Result<()> {
     let mut name = path.file_name().unwrap_or_default().to_os_string();
     name.push(format!(".{}.partial", std::process::id()));
     let partial = path.with_file_name(name);
-    let failed = |action| move |error| Error::io(path, action, error);
-    let mut file = BufWriter::new(File::create(&partial).map_err(failed("create"))?);
-    let written = write(&mut file).and_then(|()| file.flush());
-    let result = written.map_err(failed("write")).and_then(|()| {
-        drop(file);
-        std::fs::rename(&partial, path).map_err(failed("rename"))
-    });
-    if result.is_err() {
-        // The first error is the one to report; a partial file that cannot be removed either is harmless.
+    let written = (|| {
+        let file = File::create(&partial)?;
+        let handle = file.try_clone()?;
+        let mut writer = BufWriter::new(wrap(file));
+        write(&mut writer)?;
+        writer.flush()?;
+        handle.sync_all()
+    })();
+    written.and_then(|()| std::fs::rename(&partial, path)).map_err(|error| {
+        // The file may never have been made; what matters is the first error.
         let _ = std::fs::remove_file(&partial);
-    }
-    result
+        Error::io(path, "write", error)
+    })
 }
 
 /// The number of elements of a shape that a file states. None if it overflows, even where an axis of length 0
@@ -63,7 +76,54 @@ pub(crate) fn element_count(shape: &[usize]) -> Option<usize> {
     (rows < isize::MAX as usize).then(|| shape.iter().product())
 }
 
-/// What archives need to be written to.
-pub(crate) trait WriteSeek: Write + io::Seek {}
+/// What can be written and sought in, as archives want it.
+pub trait WriteSeek: Write + io::Seek {}
 
 impl<T: Write + io::Seek> WriteSeek for T {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A disk with room for so many bytes.
+    struct Full<W>(W, usize);
+
+    impl<W> io::Seek for Full<W> {
+        fn seek(&mut self, _: io::SeekFrom) -> io::Result<u64> {
+            Err(ErrorKind::Unsupported.into())
+        }
+    }
+
+    impl<W: Write> Write for Full<W> {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            if self.1 == 0 {
+                return Err(ErrorKind::StorageFull.into());
+            }
+            let count = bytes.len().min(self.1);
+            self.1 -= count;
+            self.0.write(&bytes[..count])
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            self.0.flush()
+        }
+    }
+
+    #[test]
+    fn a_full_disk_leaves_the_old_file_and_no_other() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("model.fornax");
+        write_whole(&path, |writer| writer.write_all(b"the old model")).unwrap();
+        for room in [0, 1, 9_999] {
+            let error =
+                write_through(&path, |file| Full(file, room), |writer| writer.write_all(&[7; 10_000]))
+                    .unwrap_err();
+            assert_eq!(error.kind(), fornax_core::ErrorKind::Io);
+            assert_eq!(error.path(), Some(path.as_path()));
+            assert_eq!(std::fs::read(&path).unwrap(), b"the old model");
+            assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 1);
+        }
+        write_through(&path, |file| Full(file, 10_000), |writer| writer.write_all(&[7; 10_000])).unwrap();
+        assert_eq!(std::fs::read(&path).unwrap(), [7; 10_000]);
+    }
+}

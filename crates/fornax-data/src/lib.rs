@@ -10,6 +10,7 @@
 pub mod csv;
 pub mod datasets;
 pub mod download;
+pub mod files;
 pub mod idx;
 pub mod images;
 pub mod npy;
@@ -21,7 +22,6 @@ pub mod timeseries;
 mod batches;
 mod buckets;
 mod dataset;
-mod files;
 mod table;
 
 pub use batches::{Batch, Batches, Epoch};

@@ -8,6 +8,7 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use fornax_core::{Array, Backend, Error, Result};
+use fornax_data::files::write_whole;
 use fornax_layers::{Network, Registry};
 use fornax_optim::{Optimizer, OptimizerState};
 use safetensors::{Dtype, SafeTensors, View};
@@ -15,7 +16,6 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
 use crate::Model;
-use crate::files::replace;
 use crate::model::Compiled;
 
 /// The version that this crate writes, and the newest that it reads.
@@ -48,7 +48,7 @@ pub(crate) fn write(path: &Path, header: &Header, arrays: Vec<(String, Array)>) 
     let tensors = arrays.iter().map(|(name, array)| (name, Stored::new(array)));
     let bytes = safetensors::serialize(tensors, Some(metadata))
         .map_err(|error| Error::io(path, "serialize", std::io::Error::other(error)))?;
-    replace(path, |writer| writer.write_all(&bytes))
+    write_whole(path, |writer| writer.write_all(&bytes))
 }
 
 /// Reads a file.

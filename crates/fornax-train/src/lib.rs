@@ -6,7 +6,6 @@ pub mod callbacks;
 mod checkpoint;
 mod class_weight;
 mod evaluation;
-mod files;
 mod fit;
 mod history;
 mod interrupt;

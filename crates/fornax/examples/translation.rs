@@ -106,13 +106,17 @@ fn main() -> fornax::Result<()> {
         let model = Transformer::new(german, english, 256).num_layers(3).intermediate_dim(512).num_heads(8);
         model.normalize_first(true).dropout(0.1).apply([&source, &target])?
     } else {
-        RNNEncoderDecoder::new(german, english, 256, 256).dropout(0.4).apply([&source, &target])?
+        RNNEncoderDecoder::new(german, english, 256, 512).dropout(0.3).apply([&source, &target])?
     };
     let loss =
         SparseCategoricalCrossentropy::new().from_logits(true).ignore_class(Some(0)).label_smoothing(0.1);
     let steps = (epochs * train.len() / BATCH) as u64;
-    let rate = CosineDecay::new(0.0, steps).warmup(1e-3, 400);
-    let mut model = Functional::new([&source, &target], &logits).compile(Adam::new(rate), loss, ())?;
+    let rate = |peak| CosineDecay::new(0.0, steps).warmup(peak, 400);
+    let adam = match kind {
+        "transformer" => Adam::new(rate(1e-3)),
+        _ => Adam::new(rate(2e-3)).global_clipnorm(1.0),
+    };
+    let mut model = Functional::new([&source, &target], &logits).compile(adam, loss, ())?;
     let fit = Fit::new().epochs(epochs).batch_size(BATCH).length_buckets(buckets);
     let history = model.fit(&train, fit.validation_data(&validation))?;
     for (epoch, record) in history.epochs().iter().enumerate() {

@@ -22,7 +22,7 @@
 //!
 //! `Cpu` becomes `Cuda` and nothing else changes. The crates behind this one can be used alone: `fornax-core`
 //! (backends and their operations), `fornax-data`, `fornax-layers`, `fornax-optim`, `fornax-train`,
-//! `fornax-sequence`.
+//! `fornax-sequence`, `fornax-nlp`.
 #![forbid(unsafe_code)]
 
 mod loading;
@@ -31,6 +31,7 @@ pub use fornax_core as core;
 pub use fornax_core::{Array, Backend, Error, ErrorKind, Result, burn, device};
 pub use fornax_data as data;
 pub use fornax_layers as layers;
+pub use fornax_nlp as nlp;
 pub use fornax_optim as optim;
 pub use fornax_sequence as sequence;
 pub use fornax_train as train;
@@ -73,6 +74,7 @@ pub mod prelude {
         Apply, BurnModule, Constraint, Forward, Functional, Initializer, LayerExt, Network, Regularizer,
         Sequential, Shape, Shared, Symbolic, input,
     };
+    pub use fornax_nlp::{Architecture, KeyedVectors, LineCorpus, Word2Vec};
     pub use fornax_optim::{Adadelta, Adagrad, Adam, AdamW, Adamax, Lion, Nadam, RMSprop, SGD, Schedule};
     pub use fornax_sequence::crf::{CRF, CrfLoss};
     pub use fornax_sequence::ctc::{Ctc, CtcDecoder};

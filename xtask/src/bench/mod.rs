@@ -5,14 +5,14 @@ mod race;
 mod recorded;
 mod report;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::Outcome;
-use crate::process::{cargo, check, flag, nothing_left, option, root};
+use crate::process::{cargo, check, flag, nothing_left, option, root, target};
 use race::{Contender, Times};
 
-const BENCHES: [&str; 21] = [
+const BENCHES: [&str; 24] = [
     "dense-fit",
     "dense-predict",
     "dense-predict-1",
@@ -33,24 +33,32 @@ const BENCHES: [&str; 21] = [
     "gru-ragged",
     "transformer-fit",
     "beam-decode",
+    "word2vec-skipgram",
+    "word2vec-cbow",
+    "word2vec-exact",
     "dense-process",
 ];
+
+/// The benches that read a corpus.
+const WORDS: &str = "word2vec-";
 
 /// Models of `--shapes random`.
 const DRAWN: usize = 6;
 
 /// Peer, script, variant.
-const PEERS: [(&str, &str, &str); 5] = [
+const PEERS: [(&str, &str, &str); 6] = [
     ("keras", "keras_peer.py", "default"),
     ("keras-jit", "keras_peer.py", "jit"),
     ("torch", "torch_peer.py", "eager"),
     ("torch-compile", "torch_peer.py", "compile"),
     ("onnxruntime", "onnx_peer.py", "default"),
+    ("gensim", "gensim_peer.py", "default"),
 ];
 
 const BACKENDS: [&str; 2] = ["flex", "ndarray"];
 
-const REQUIREMENTS: [&str; 5] = ["tensorflow-cpu==2.21.*", "keras==3.15.1", "torch", "onnxruntime", "onnx"];
+const REQUIREMENTS: [&str; 6] =
+    ["tensorflow-cpu==2.21.*", "keras==3.15.1", "torch", "onnxruntime", "onnx", "gensim==4.4.*"];
 
 pub(crate) fn run(arguments: &[String]) -> Outcome {
     let mut arguments = arguments.to_vec();
@@ -70,10 +78,20 @@ pub(crate) fn run(arguments: &[String]) -> Outcome {
         }
         Some(other) => return Err(format!("--shapes {other}: wanted random")),
     };
-    let (processes, benches): (Vec<String>, Vec<String>) = benches
+    let (processes, mut benches): (Vec<String>, Vec<String>) = benches
         .into_iter()
         .filter(|bench| bench.contains(&filter))
         .partition(|bench| bench.ends_with("-process"));
+    let mut words = None;
+    if benches.iter().any(|bench| bench.starts_with(WORDS)) {
+        match &data {
+            Some(data) => words = Some(corpus(data)?),
+            None if benches.iter().all(|bench| bench.starts_with(WORDS)) => {
+                return Err(format!("{WORDS} needs --data DIR with wiki-en/"));
+            }
+            None => benches.retain(|bench| !bench.starts_with(WORDS)),
+        }
+    }
     if processes.is_empty() && benches.is_empty() {
         return Err(format!("no bench contains {filter}; there are {}", BENCHES.join(", ")));
     }
@@ -90,7 +108,7 @@ pub(crate) fn run(arguments: &[String]) -> Outcome {
         let times = if benches.is_empty() {
             Times::default()
         } else {
-            race::run(&benches, &contenders, threads, rounds)?
+            race::run(&benches, &contenders, threads, rounds, words.as_deref())?
         };
         match (peers, drawn) {
             (true, false) => report::peers(&benches, threads, &times, json),
@@ -105,6 +123,19 @@ pub(crate) fn run(arguments: &[String]) -> Outcome {
         report::processes(&race::processes(&environment()?, &data, rounds)?);
     }
     Ok(())
+}
+
+/// The words of the Wikipedia sample, a text a line, the same file for all.
+fn corpus(data: &Path) -> Result<PathBuf, String> {
+    let path = target().join("words.txt");
+    if !path.exists() {
+        let partial = path.with_extension("partial");
+        let mut command = Command::new(environment()?);
+        command.arg(root().join("benches/peers/words.py")).arg(data.join("wiki-en/enwiki_articles.txt.gz"));
+        check(command.arg(&partial), "words.py")?;
+        std::fs::rename(&partial, &path).map_err(|error| format!("{}: {error}", path.display()))?;
+    }
+    Ok(path)
 }
 
 /// The interpreter with the peers: that of `FORNAX_PEERS`, or of an environment made here.

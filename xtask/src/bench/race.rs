@@ -74,18 +74,20 @@ impl Times {
     }
 }
 
-/// Runs all contenders so many rounds. A bench's `"gflops"` are kept under `BENCH gflops`.
+/// Runs all contenders so many rounds; `words` is the corpus of the word2vec benches. A bench's `"gflops"` are kept under `BENCH gflops`.
 pub(super) fn run(
     benches: &[String],
     contenders: &[Contender],
     threads: usize,
     rounds: usize,
+    words: Option<&Path>,
 ) -> Result<Times, String> {
     let mut times = Times::default();
     for round in 0..rounds {
         eprintln!("> threads {threads} (0: default), round {} of {rounds}", round + 1);
         for contender in contenders {
             let mut command = (contender.command)(threads);
+            command.envs(words.map(|path| ("FORNAX_WORDS", path)));
             match (output(command.args(benches), &contender.name), contender.is_peer) {
                 (Ok(lines), _) => {
                     for line in lines.lines() {

@@ -12,8 +12,11 @@ pub(super) trait Lanes: Copy {
     unsafe fn store(self, at: *mut f32);
     /// `self * by + to`.
     unsafe fn multiply_add(self, by: Self, to: Self) -> Self;
+    unsafe fn add(self, other: Self) -> Self;
     /// Negative numbers become 0; NaN stays.
     unsafe fn rectified(self) -> Self;
+    /// The sum over the lanes of each of eight vectors.
+    unsafe fn sums(eight: [Self; 8], to: *mut f32);
 
     /// The first `len` numbers at `at`, zeros behind them.
     #[inline(always)]
@@ -104,6 +107,14 @@ impl Lanes for [f32; 8] {
         to
     }
     #[inline(always)]
+    unsafe fn add(self, other: Self) -> Self {
+        std::array::from_fn(|lane| self[lane] + other[lane])
+    }
+    #[inline(always)]
+    unsafe fn sums(eight: [Self; 8], to: *mut f32) {
+        unsafe { to.cast::<Self>().write_unaligned(eight.map(|lanes| lanes.into_iter().sum())) };
+    }
+    #[inline(always)]
     unsafe fn rectified(self) -> Self {
         self.map(|x| if 0.0 > x { 0.0 } else { x })
     }
@@ -113,7 +124,7 @@ impl Lanes for [f32; 8] {
 macro_rules! x86_lanes {
     (
         $vector:ident, $len:literal, $registers:literal, $set1:ident, $load:ident, $store:ident, $fma:ident,
-        $max:ident, $zero:ident, { $($parts:tt)* }
+        $add:ident, $max:ident, $zero:ident, { $($parts:tt)* }
     ) => {
         impl Lanes for std::arch::x86_64::$vector {
             const LEN: usize = $len;
@@ -140,6 +151,10 @@ macro_rules! x86_lanes {
                 unsafe { std::arch::x86_64::$fma(self, by, to) }
             }
             #[inline(always)]
+            unsafe fn add(self, other: Self) -> Self {
+                unsafe { std::arch::x86_64::$add(self, other) }
+            }
+            #[inline(always)]
             unsafe fn rectified(self) -> Self {
                 // The second operand is the result where one is NaN.
                 unsafe { std::arch::x86_64::$max(Self::zero(), self) }
@@ -158,6 +173,7 @@ x86_lanes!(
     _mm512_loadu_ps,
     _mm512_storeu_ps,
     _mm512_fmadd_ps,
+    _mm512_add_ps,
     _mm512_max_ps,
     _mm512_setzero_ps,
     {
@@ -168,6 +184,15 @@ x86_lanes!(
         #[inline(always)]
         unsafe fn store_part(self, at: *mut f32, len: usize) {
             unsafe { std::arch::x86_64::_mm512_mask_storeu_ps(at, first_lanes(len), self) }
+        }
+        #[inline(always)]
+        unsafe fn sums(eight: [Self; 8], to: *mut f32) {
+            use std::arch::x86_64::*;
+            let halves = eight.map(|x| unsafe {
+                let upper = _mm256_castpd_ps(_mm512_extractf64x4_pd::<1>(_mm512_castps_pd(x)));
+                _mm256_add_ps(_mm512_castps512_ps256(x), upper)
+            });
+            unsafe { __m256::sums(halves, to) };
         }
     }
 );
@@ -188,7 +213,21 @@ x86_lanes!(
     _mm256_loadu_ps,
     _mm256_storeu_ps,
     _mm256_fmadd_ps,
+    _mm256_add_ps,
     _mm256_max_ps,
     _mm256_setzero_ps,
-    {}
+    {
+        #[inline(always)]
+        unsafe fn sums(eight: [Self; 8], to: *mut f32) {
+            use std::arch::x86_64::*;
+            let [a, b, c, d, e, f, g, h] = eight;
+            unsafe {
+                let low = _mm256_hadd_ps(_mm256_hadd_ps(a, b), _mm256_hadd_ps(c, d));
+                let high = _mm256_hadd_ps(_mm256_hadd_ps(e, f), _mm256_hadd_ps(g, h));
+                let lower = _mm256_permute2f128_ps::<0x20>(low, high);
+                let upper = _mm256_permute2f128_ps::<0x31>(low, high);
+                _mm256_add_ps(lower, upper).store(to);
+            }
+        }
+    }
 );

@@ -20,6 +20,7 @@ mod product;
 mod recurrent;
 mod row;
 mod tasks;
+mod word_vectors;
 
 use crate::math;
 

@@ -16,6 +16,7 @@ mod normalization;
 pub(crate) mod optimizer;
 mod pool;
 pub(crate) mod recurrent;
+mod word_vectors;
 
 pub use activation::{Activation, ActivationOps};
 pub use attention::{AttentionOps, AttentionOptions};
@@ -28,6 +29,8 @@ pub use normalization::NormalizationOps;
 pub use optimizer::{OptimizerOps, Slots, UpdateRule};
 pub use pool::{PoolKind, PoolOps, Window};
 pub use recurrent::{Recurrence, RecurrentCell, RecurrentInputs, RecurrentOps, Steps, Unrolled};
+pub(crate) use word_vectors::Example;
+pub use word_vectors::{Examples, Hidden, WordVectorOps};
 
 use std::sync::{Arc, Mutex};
 

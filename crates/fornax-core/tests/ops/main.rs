@@ -12,6 +12,7 @@ mod normalization;
 mod pool;
 mod recurrent;
 mod threads;
+mod word_vectors;
 
 use fornax_core::{Backend, DynTensor};
 use fornax_testkit::distinct_values;

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use fornax_core::{Error, Result};
 
-use super::lines::for_each_line;
+use super::lines::lines_of;
 use crate::files;
 
 /// The columns of a sentence, all of the same length.
@@ -71,7 +71,7 @@ pub fn parse_columns(text: impl BufRead, name: impl AsRef<Path>, width: usize) -
             sentences.push(Sentence { columns });
         }
     };
-    for_each_line(text, name, |number, line| {
+    lines_of(text, name, |number, line| {
         let fields: Vec<&str> = line.split_ascii_whitespace().collect();
         match fields.len() {
             0 => finish(&mut columns, &mut sentences),

@@ -9,7 +9,7 @@ use std::path::Path;
 
 use fornax_core::{Error, Result};
 
-use super::lines::for_each_line;
+use super::lines::lines_of;
 use crate::files;
 
 /// A word and its annotation; `_` stands for none, as in the file.
@@ -65,7 +65,7 @@ pub fn parse_conllu(text: impl BufRead, name: impl AsRef<Path>) -> Result<Vec<Co
     let name = name.as_ref();
     let (mut sentences, mut sentence) = (vec![], ConlluSentence::default());
     let mut last = 0;
-    for_each_line(text, name, |number, line| {
+    lines_of(text, name, |number, line| {
         last = number;
         if line.trim().is_empty() {
             return finish(&mut sentence, &mut sentences, name, number);

@@ -7,8 +7,18 @@ use fornax_core::{Error, Result};
 
 use crate::files;
 
-/// Calls `each` with the number of every line, counted from 1, and the line without its end.
-pub(super) fn for_each_line(
+/// Calls `each` with the number of every line of a file in UTF-8, gzipped or not, counted from 1, and the line without
+/// its end. One line at a time is in memory.
+///
+/// # Errors
+/// If the file cannot be read or a line is not UTF-8, naming file and line, or the first error of `each`.
+pub fn for_each_line(path: impl AsRef<Path>, each: impl FnMut(usize, &str) -> Result<()>) -> Result<()> {
+    let path = path.as_ref();
+    lines_of(files::open(path)?, path, each)
+}
+
+/// [`for_each_line`] of a reader; `path` is what errors name.
+pub(super) fn lines_of(
     mut reader: impl BufRead,
     path: &Path,
     mut each: impl FnMut(usize, &str) -> Result<()>,
@@ -37,7 +47,7 @@ pub(super) fn for_each_line(
 pub fn read_lines(path: impl AsRef<Path>) -> Result<Vec<String>> {
     let path = path.as_ref();
     let mut lines = vec![];
-    for_each_line(files::open(path)?, path, |_, line| {
+    for_each_line(path, |_, line| {
         lines.push(line.to_owned());
         Ok(())
     })?;

@@ -12,7 +12,7 @@ mod vocabulary;
 
 pub use columns::{Sentence, parse_columns, read_columns};
 pub use conllu::{ConlluSentence, ConlluToken, parse_conllu, read_conllu};
-pub use lines::{read_lines, read_parallel};
+pub use lines::{for_each_line, read_lines, read_parallel};
 pub use padding::{Padded, Padding, Side};
 pub use tokenizer::{Punctuation, Tokenizer};
 pub use vocabulary::{OutOfVocabulary, Vocabulary, VocabularyBuilder};

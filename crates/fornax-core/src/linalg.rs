@@ -1,0 +1,79 @@
+//! Linear algebra over slices, for crates that need no tensor.
+
+use crate::{Error, Result};
+
+/// The products of every row of `x [n, width]` with every row of `y [m, width]`, as `[n, m]`.
+///
+/// ```
+/// let products = fornax_core::linalg::row_products(&[1.0, 2.0], &[3.0, 4.0, 5.0, 6.0], 2)?;
+/// assert_eq!(products, [11.0, 17.0]);
+/// # Ok::<(), fornax_core::Error>(())
+/// ```
+///
+/// # Errors
+/// If `width` is 0 or the slices are no whole rows.
+pub fn row_products(x: &[f32], y: &[f32], width: usize) -> Result<Vec<f32>> {
+    for (name, values) in [("x", x), ("y", y)] {
+        if width == 0 || !values.len().is_multiple_of(width) {
+            return Err(Error::shape(name, format!("{} numbers", values.len()), format!("rows of {width}")));
+        }
+    }
+    let (n, m) = (x.len() / width, y.len() / width);
+    let mut out = vec![0.0; n * m];
+    if out.is_empty() {
+        return Ok(out);
+    }
+    let threads = rayon::current_num_threads();
+    let parallelism = match n * m * width >= 4 << 20 && threads > 1 {
+        true => gemm::Parallelism::Rayon(threads),
+        false => gemm::Parallelism::None,
+    };
+    // SAFETY: the three matrices lie in their slices, which have as many numbers as checked above.
+    unsafe {
+        gemm::gemm(
+            n,
+            m,
+            width,
+            out.as_mut_ptr(),
+            1,
+            m as isize,
+            false,
+            x.as_ptr(),
+            1,
+            width as isize,
+            y.as_ptr(),
+            width as isize,
+            1,
+            0.0,
+            1.0,
+            false,
+            false,
+            false,
+            parallelism,
+        );
+    }
+    Ok(out)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn products_are_those_of_loops() {
+        for (n, m, width) in [(1, 1, 1), (3, 7, 5), (40, 33, 100), (1, 300, 64)] {
+            let values =
+                |len: usize, seed: f32| (0..len).map(|at| (at as f32 * seed).sin()).collect::<Vec<_>>();
+            let (x, y) = (values(n * width, 0.7), values(m * width, 1.3));
+            let found = row_products(&x, &y, width).unwrap();
+            for (row, found) in found.iter().enumerate() {
+                let (x, y) = (&x[row / m * width..][..width], &y[row % m * width..][..width]);
+                let wanted: f64 = x.iter().zip(y).map(|(&a, &b)| f64::from(a) * f64::from(b)).sum();
+                assert!((f64::from(*found) - wanted).abs() < 1e-5, "{found}, wanted {wanted}");
+            }
+        }
+        assert!(row_products(&[1.0; 3], &[1.0; 2], 2).is_err());
+        assert!(row_products(&[], &[], 0).is_err());
+        assert!(row_products(&[], &[1.0; 2], 2).unwrap().is_empty());
+    }
+}

@@ -1,0 +1,115 @@
+//! Texts as examples: words left out by frequency, windows, wrong words.
+
+use fornax_core::Philox;
+use fornax_core::ops::{Examples, Hidden};
+
+use super::noise::{Huffman, Noise};
+use super::{Architecture, Word2Vec};
+use crate::WordCounts;
+
+/// Indices of the words of several texts; other words are left out.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Batch {
+    pub(crate) words: Vec<u32>,
+    /// Where each text ends.
+    pub(crate) ends: Vec<usize>,
+}
+
+/// How texts become examples.
+pub(crate) struct Windows {
+    architecture: Architecture,
+    window: usize,
+    negative: usize,
+    noise: Noise,
+    huffman: Option<Huffman>,
+    /// The row of the first inner node.
+    first_node: u32,
+    /// For each word the part of 2^32 of its occurrences that stay; none of words that always do.
+    kept: Vec<Option<u32>>,
+}
+
+/// Uniform numbers, many drawn at a time.
+struct Draws {
+    random: Philox,
+    numbers: Vec<u32>,
+    at: usize,
+}
+
+impl Draws {
+    const AT_ONCE: usize = 1024;
+
+    fn new(random: Philox) -> Self {
+        Self { random, numbers: vec![0; Self::AT_ONCE], at: Self::AT_ONCE }
+    }
+
+    #[inline]
+    fn next(&mut self) -> u32 {
+        if self.at == Self::AT_ONCE {
+            self.random.fill_u32(&mut self.numbers);
+            self.at = 0;
+        }
+        self.at += 1;
+        self.numbers[self.at - 1]
+    }
+}
+
+impl Windows {
+    pub(crate) fn new(settings: &Word2Vec, counts: &WordCounts) -> Self {
+        let total = counts.total() as f64;
+        let keep = |&count: &u64| {
+            // The threshold of word2vec.c, which differs from the paper's.
+            let share = settings.sample * total / count as f64;
+            let kept = share.sqrt() + share;
+            (settings.sample > 0.0 && kept < 1.0).then(|| (kept * f64::from(u32::MAX)) as u32)
+        };
+        Self {
+            architecture: settings.architecture,
+            window: settings.window,
+            negative: settings.negative,
+            noise: Noise::new(counts.counts(), settings.noise_exponent),
+            huffman: settings.hierarchical_softmax.then(|| Huffman::new(counts.counts())),
+            first_node: if settings.negative > 0 { counts.len() as u32 } else { 0 },
+            kept: counts.counts().iter().map(keep).collect(),
+        }
+    }
+
+    pub(crate) fn hidden(&self) -> Hidden {
+        match self.architecture {
+            Architecture::SkipGram => Hidden::Each,
+            Architecture::Cbow => Hidden::Mean,
+        }
+    }
+
+    /// The examples of a batch.
+    pub(crate) fn examples(&self, batch: &Batch, random: Philox, examples: &mut Examples) {
+        examples.clear();
+        let mut draws = Draws::new(random);
+        let (mut text, mut wrong, mut start) = (vec![], vec![], 0);
+        for &end in &batch.ends {
+            text.clear();
+            let stays = |word: u32, draws: &mut Draws| match self.kept[word as usize] {
+                Some(kept) => draws.next() < kept,
+                None => true,
+            };
+            text.extend(batch.words[start..end].iter().copied().filter(|&word| stays(word, &mut draws)));
+            start = end;
+            for (at, &word) in text.iter().enumerate() {
+                let reach = 1 + ((u64::from(draws.next()) * self.window as u64) >> 32) as usize;
+                let before = &text[at.saturating_sub(reach)..at];
+                let behind = &text[at + 1..(at + 1 + reach).min(text.len())];
+                wrong.clear();
+                let drawn = (0..self.negative).map(|_| self.noise.word(draws.next()));
+                wrong.extend(drawn.filter(|&other| other != word));
+                let right = (self.negative > 0).then_some(word);
+                let (first, others) = match &self.huffman {
+                    Some(huffman) => huffman.path(word),
+                    None => (&[][..], &[][..]),
+                };
+                let inputs = before.iter().chain(behind).copied();
+                let node = |node: &u32| node + self.first_node;
+                let right = right.into_iter().chain(first.iter().map(node));
+                examples.push(inputs, right, wrong.iter().copied().chain(others.iter().map(node)));
+            }
+        }
+    }
+}
