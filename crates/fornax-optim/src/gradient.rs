@@ -43,8 +43,8 @@ impl<B: Backend> Gradient<B> {
     pub fn of_rows(lookups: Vec<(Indices<B>, DynTensor<B>)>) -> Self {
         let device = lookups[0].1.device();
         let indices: Vec<i32> = lookups.iter().flat_map(|(indices, _)| indices.to_vec()).collect();
-        let values =
-            DynTensor::concatenate(lookups.into_iter().map(|(_, values)| values.rows()).collect(), 0);
+        let mut values: Vec<_> = lookups.into_iter().map(|(_, values)| values.rows()).collect();
+        let values = if values.len() == 1 { values.remove(0) } else { DynTensor::concatenate(values, 0) };
         let mut rows = indices.clone();
         rows.sort_unstable();
         rows.dedup();

@@ -96,22 +96,24 @@ impl<B: Backend> OptimizerState<B> {
             *slots = initial.into_iter().map(|value| DynTensor::full(&shape, value, &device)).collect();
         }
         let (rate, step) = (self.rate, self.step);
-        let moved = |weight: DynTensor<B>, slots: &mut Slots<B>, gradient| {
-            let weight = match options.weight_decay {
-                Some(decay) => weight.mul_scalar(1.0 - decay * rate),
-                None => weight,
-            };
-            B::update(&optimizer.rule, weight, slots, gradient, rate, step)
-        };
+        let decayed = |weight: DynTensor<B>, decay: f64| weight.mul_scalar(1.0 - decay * rate);
         let weight = match gradient {
-            Gradient::Dense(gradient) => moved(weight, slots, gradient),
+            Gradient::Dense(gradient) => {
+                let weight = match options.weight_decay {
+                    Some(decay) => decayed(weight, decay),
+                    None => weight,
+                };
+                B::update(&optimizer.rule, weight, slots, gradient, rate, step)
+            }
             Gradient::Rows { rows, values } => {
-                let of_rows = |table: &DynTensor<B>| B::embedding_lookup(table.clone(), rows.clone());
-                let mut slots_of_rows: Slots<B> = slots.iter().map(of_rows).collect();
-                let new = moved(of_rows(&weight), &mut slots_of_rows, values);
-                let tables = std::mem::take(slots).into_iter().zip(slots_of_rows);
-                *slots = tables.map(|(table, new)| B::replace_rows(table, rows.clone(), new)).collect();
-                B::replace_rows(weight, rows, new)
+                let weight = match options.weight_decay {
+                    Some(decay) => {
+                        let of_rows = B::embedding_lookup(weight.clone(), rows.clone());
+                        B::replace_rows(weight, rows.clone(), decayed(of_rows, decay))
+                    }
+                    None => weight,
+                };
+                B::update_rows(&optimizer.rule, weight, slots, rows, values, rate, step)
             }
         };
         if options.use_ema { self.averaged(options, index, weight) } else { weight }

@@ -9,7 +9,7 @@ use crate::ops::EmbeddingOps;
 use crate::{DynTensor, Indices};
 
 /// The row numbers; a negative one is a panic, as one behind the table is.
-fn row_numbers<B: Host>(indices: &Indices<B>) -> impl Iterator<Item = usize> {
+pub(super) fn row_numbers<B: Host>(indices: &Indices<B>) -> impl Iterator<Item = usize> {
     indices.to_vec().into_iter().map(|row| usize::try_from(row).expect("indices are not negative"))
 }
 

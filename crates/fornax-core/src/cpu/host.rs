@@ -1,5 +1,11 @@
 //! Slices in and out of the CPU backends' tensors, without a copy where the layout allows it.
 
+use std::any::Any;
+
+#[cfg(feature = "ndarray")]
+use burn::backend::ndarray::NdArrayTensor;
+#[cfg(feature = "flex")]
+use burn::tensor::DType;
 use burn::tensor::TensorMetadata;
 
 use crate::DynTensor;
@@ -26,6 +32,20 @@ pub(crate) trait Host: burn::tensor::backend::Backend<FloatTensorPrimitive: Host
 impl Host for crate::NdArray<f32> {}
 #[cfg(feature = "flex")]
 impl Host for crate::Flex {}
+
+/// The elements of a primitive of any backend, where it is a standard `f32` primitive of a CPU backend.
+pub(crate) fn standard_floats(primitive: &dyn Any) -> Option<&[f32]> {
+    #[cfg(feature = "flex")]
+    if let Some(tensor) = primitive.downcast_ref::<burn::backend::flex::FlexTensor>() {
+        let standard = tensor.dtype() == DType::F32 && tensor.is_contiguous();
+        return standard.then(|| tensor.floats());
+    }
+    #[cfg(feature = "ndarray")]
+    if let Some(tensor @ NdArrayTensor::F32(storage)) = primitive.downcast_ref::<NdArrayTensor>() {
+        return storage.view().is_standard_layout().then(|| tensor.floats());
+    }
+    None
+}
 
 /// A tensor on a CPU backend.
 pub(super) trait HostTensor {

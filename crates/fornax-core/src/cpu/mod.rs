@@ -8,7 +8,7 @@ mod depthwise;
 mod dropout;
 mod embedding;
 mod gemm;
-mod host;
+pub(crate) mod host;
 mod kept;
 mod lanes;
 mod loss;

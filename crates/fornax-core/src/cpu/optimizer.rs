@@ -1,9 +1,10 @@
 //! Adam and plain SGD in one pass in place; the other rules run by Burn's operations.
 
+use super::embedding::row_numbers;
 use super::host::HostTensor;
 use super::impl_for_cpu;
-use crate::DynTensor;
 use crate::ops::{OptimizerOps, Slots, UpdateRule, optimizer};
+use crate::{DynTensor, Indices};
 
 simd_fn! {
     /// `m += (1 - b1)(g - m)`, `v += (1 - b2)(g² - v)`, `w -= alpha m / (sqrt v + eps)`.
@@ -24,6 +25,12 @@ simd_fn! {
     }
 }
 
+/// The rates that [`adam`] takes at step `t`.
+fn adam_rates([beta_1, beta_2, epsilon]: [f64; 3], alpha: f64, t: u64) -> [f32; 4] {
+    let corrected = alpha * (1.0 - beta_2.powf(t as f64)).sqrt() / (1.0 - beta_1.powf(t as f64));
+    [corrected, 1.0 - beta_1, 1.0 - beta_2, epsilon].map(|rate| rate as f32)
+}
+
 impl_for_cpu!(OptimizerOps {
     fn update(
         rule: &UpdateRule,
@@ -36,8 +43,7 @@ impl_for_cpu!(OptimizerOps {
         match *rule {
             UpdateRule::Adam { beta_1, beta_2, epsilon, amsgrad: false } => {
                 let (mut w, g) = (weight.standard(), gradient.standard());
-                let corrected = alpha * (1.0 - beta_2.powf(t as f64)).sqrt() / (1.0 - beta_1.powf(t as f64));
-                let rates = [corrected, 1.0 - beta_1, 1.0 - beta_2, epsilon].map(|rate| rate as f32);
+                let rates = adam_rates([beta_1, beta_2, epsilon], alpha, t);
                 let [m, v] = &mut slots[..] else { panic!("Adam keeps two moments") };
                 adam(w.floats_mut(), m.floats_mut(), v.floats_mut(), g.floats(), rates);
                 w
@@ -49,5 +55,29 @@ impl_for_cpu!(OptimizerOps {
             }
             _ => optimizer::reference(rule, weight, slots, gradient, alpha, t),
         }
+    }
+
+    fn update_rows(
+        rule: &UpdateRule,
+        table: DynTensor<Self>,
+        slots: &mut Slots<Self>,
+        rows: Indices<Self>,
+        gradient: DynTensor<Self>,
+        alpha: f64,
+        t: u64,
+    ) -> DynTensor<Self> {
+        let UpdateRule::Adam { beta_1, beta_2, epsilon, amsgrad: false } = *rule else {
+            return optimizer::reference_of_rows(rule, table, slots, rows, gradient, alpha, t);
+        };
+        let (mut w, g) = (table.standard(), gradient.standard());
+        let rates = adam_rates([beta_1, beta_2, epsilon], alpha, t);
+        let [m, v] = &mut slots[..] else { panic!("Adam keeps two moments") };
+        let width = w.shape()[1];
+        let (w_all, m, v) = (w.floats_mut(), m.floats_mut(), v.floats_mut());
+        for (g, row) in g.floats().chunks_exact(width.max(1)).zip(row_numbers(&rows)) {
+            let row = row * width..(row + 1) * width;
+            adam(&mut w_all[row.clone()], &mut m[row.clone()], &mut v[row], g, rates);
+        }
+        w
     }
 });

@@ -8,7 +8,8 @@
 use burn::tensor::backend::Backend as Burn;
 use serde::{Deserialize, Serialize};
 
-use crate::DynTensor;
+use super::EmbeddingOps;
+use crate::{DynTensor, Indices};
 
 /// The tensors that a rule keeps for a parameter, each of the parameter's shape.
 pub type Slots<B> = Vec<DynTensor<B>>;
@@ -120,6 +121,40 @@ pub trait OptimizerOps: Burn {
     ) -> DynTensor<Self> {
         reference(rule, weight, slots, gradient, alpha, t)
     }
+
+    /// The same of the distinct `rows [count]` of a table alone, by their gradients `[count, width]`; the other rows of the
+    /// table and of its slots stay as they are.
+    fn update_rows(
+        rule: &UpdateRule,
+        table: DynTensor<Self>,
+        slots: &mut Slots<Self>,
+        rows: Indices<Self>,
+        gradient: DynTensor<Self>,
+        alpha: f64,
+        t: u64,
+    ) -> DynTensor<Self>
+    where
+        Self: EmbeddingOps,
+    {
+        reference_of_rows(rule, table, slots, rows, gradient, alpha, t)
+    }
+}
+
+pub(crate) fn reference_of_rows<B: OptimizerOps + EmbeddingOps>(
+    rule: &UpdateRule,
+    table: DynTensor<B>,
+    slots: &mut Slots<B>,
+    rows: Indices<B>,
+    gradient: DynTensor<B>,
+    alpha: f64,
+    t: u64,
+) -> DynTensor<B> {
+    let of_rows = |table: &DynTensor<B>| B::embedding_lookup(table.clone(), rows.clone());
+    let mut slots_of_rows: Slots<B> = slots.iter().map(of_rows).collect();
+    let new = B::update(rule, of_rows(&table), &mut slots_of_rows, gradient, alpha, t);
+    let tables = std::mem::take(slots).into_iter().zip(slots_of_rows);
+    *slots = tables.map(|(table, new)| B::replace_rows(table, rows.clone(), new)).collect();
+    B::replace_rows(table, rows, new)
 }
 
 /// `rate x + (1 - rate) y`.

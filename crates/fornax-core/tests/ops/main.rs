@@ -9,6 +9,7 @@ mod dropout;
 mod embedding;
 mod loss;
 mod normalization;
+mod optimizer;
 mod pool;
 mod recurrent;
 mod threads;

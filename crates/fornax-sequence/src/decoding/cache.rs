@@ -21,28 +21,53 @@ impl<B: Backend> KeyValues<B> {
     /// The keys and values `[rows, 1, heads, width]` join the others, and the queries attend to all of them.
     pub(crate) fn attend(&mut self, q: DynTensor<B>, k: DynTensor<B>, v: DynTensor<B>) -> DynTensor<B> {
         let [keys, values] = self.stores.take().expect("they are put back");
-        let keys = keys.assign(1, self.used, k);
-        let values = values.assign(1, self.used, v);
-        self.used += 1;
         let shape = q.shape();
+        let steps = keys.shape()[1];
+        let places: Vec<usize> = (0..shape[0]).map(|row| row * steps + self.used).collect();
+        let (keys, values) = (write(keys, &places, k), write(values, &places, v));
+        self.used += 1;
         let options = AttentionOptions::new(shape[3]).lengths(vec![self.used; shape[0]]);
         let [y, _] = B::dot_product_attention(q, keys.clone(), values.clone(), options);
         self.stores = Some([keys, values]);
         y
     }
 
-    /// Row `i` becomes what row `rows[i]` was; only steps that are used are moved.
+    /// Row `i` becomes what row `rows[i]` was; only rows that change and steps that are used are moved.
     pub(crate) fn reorder(&mut self, rows: &[usize], device: &B::Device) {
         let used = self.used;
         let stores = self.stores.take().expect("they are put back").map(|store| {
-            if used == 0 || store.shape()[0] != rows.len() {
+            let shape = store.shape();
+            if used == 0 || shape[0] != rows.len() {
                 return select(store, rows, device);
             }
-            let moved = select(store.clone().slice(1, 0, used, 1), rows, device);
-            store.assign(1, 0, moved)
+            let changed = || rows.iter().enumerate().filter(|(to, from)| to != *from);
+            let length = shape[1];
+            let steps = |row: usize| (row * length)..(row * length + used);
+            let from: Vec<usize> = changed().flat_map(|(_, &from)| steps(from)).collect();
+            if from.is_empty() {
+                return store;
+            }
+            let to: Vec<usize> = changed().flat_map(|(to, _)| steps(to)).collect();
+            let table = store.reshape(&[shape[0] * length, shape[2] * shape[3]]);
+            let moved = B::embedding_lookup(table.clone(), indices(&from, device));
+            write(table.reshape(&shape), &to, moved)
         });
         self.stores = Some(stores);
     }
+}
+
+/// `[rows, steps, heads, width]` with other values at some places of its rows and steps; in place where nothing else holds
+/// it. Burn's `slice_assign` of Flex always copies.
+fn write<B: Backend>(store: DynTensor<B>, places: &[usize], values: DynTensor<B>) -> DynTensor<B> {
+    let (shape, device) = (store.shape(), store.device());
+    let width = shape[2] * shape[3];
+    let table = store.reshape(&[shape[0] * shape[1], width]);
+    let values = values.reshape(&[places.len(), width]);
+    B::replace_rows(table, indices(places, &device), values).reshape(&shape)
+}
+
+fn indices<B: Backend>(places: &[usize], device: &B::Device) -> Indices<B> {
+    Indices::from_vec(places.iter().map(|&place| place as i32).collect(), &[places.len()], device)
 }
 
 /// Keys and values of the encoder's output, `[samples, time, heads, width]`, and the steps that count.
@@ -63,7 +88,5 @@ impl<B: Backend> Memory<B> {
 }
 
 fn select<B: Backend>(tensor: DynTensor<B>, rows: &[usize], device: &B::Device) -> DynTensor<B> {
-    let rows: Vec<i32> = rows.iter().map(|&row| row as i32).collect();
-    let len = rows.len();
-    tensor.select(0, Indices::from_vec(rows, &[len], device))
+    tensor.select(0, indices(rows, device))
 }
