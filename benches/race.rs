@@ -4,8 +4,8 @@
 //! `MODEL-fit` is a training step inside `fit` (batch 32; the large models have their own), `MODEL-fit-lazy` one that moves
 //! the looked-up rows of an embedding only; `MODEL-predict` a prediction a sample at batch 32; `MODEL-predict-1` a
 //! prediction of one sample; `lstm`, `gru` and their kin are in `recurrent.rs`; `beam-decode` 32 steps of five beams for 8
-//! sources of 20 ids. `word2vec-skipgram`, `-cbow` and `-exact` are an epoch over the corpus that `FORNAX_WORDS` names. `gemm` and `copy` are the ceilings of the machine: a product of matrices of 1024 x 1024 and a copy
-//! of 8 MiB.
+//! sources of 20 ids. `word2vec-skipgram`, `-cbow` and `-exact` are an epoch over the corpus that `FORNAX_WORDS` names.
+//! `gemm` and `copy` are the ceilings of the machine: a product of matrices of 1024 x 1024 and a copy of 8 MiB.
 #![forbid(unsafe_code)]
 
 use std::time::Instant;

@@ -74,7 +74,8 @@ impl Times {
     }
 }
 
-/// Runs all contenders so many rounds; `words` is the corpus of the word2vec benches. A bench's `"gflops"` are kept under `BENCH gflops`.
+/// Runs all contenders so many rounds; `words` is the corpus of the word2vec benches. A bench's `"gflops"` are kept under
+/// `BENCH gflops`.
 pub(super) fn run(
     benches: &[String],
     contenders: &[Contender],
