@@ -1,7 +1,7 @@
 """gensim's side of the race: python gensim_peer.py THREADS VARIANT BENCH... prints {"bench", "ms"} a line.
 
-THREADS 0 is as many workers as cores. The benches are word2vec-skipgram, -cbow and -exact: an epoch over the corpus in FORNAX_WORDS, vectors of 100 elements, window 5, 5 negatives, sample 1e-4. The words are counted before the
-clock starts.
+THREADS 0 is as many workers as cores. The benches are word2vec-skipgram, -cbow and -exact: an epoch over the corpus in
+FORNAX_WORDS, vectors of 100 elements, window 5, 5 negatives, sample 1e-4. The words are counted before the clock starts.
 """
 import json
 import os
