@@ -1,17 +1,14 @@
-//! The own file format: one safetensors file whose metadata holds the structure as JSON.
+//! The own file format: an archive whose header holds the structure.
 //!
-//! Weights are the tensors `weights/<path>`, the optimizer's state `optimizer/<name>`. The metadata key `fornax`
-//! holds [`Header`]. A file is written beside its target and renamed over it, so it is whole or not there.
+//! Weights are the arrays `weights/<path>`, the optimizer's state `optimizer/<name>`.
 
-use std::borrow::Cow;
 use std::collections::HashMap;
 use std::path::Path;
 
 use fornax_core::{Array, Backend, Error, Result};
-use fornax_data::files::write_whole;
+use fornax_data::archive;
 use fornax_layers::{Network, Registry};
 use fornax_optim::{Optimizer, OptimizerState};
-use safetensors::{Dtype, SafeTensors, View};
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
@@ -19,12 +16,11 @@ use crate::Model;
 use crate::model::Compiled;
 
 /// The version that this crate writes, and the newest that it reads.
-const VERSION: u32 = 1;
+const VERSION: u64 = 1;
 
 /// What a file says about itself.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Header {
-    version: u32,
     pub(crate) network: Json,
     #[serde(default)]
     pub(crate) compiled: Option<Compiled>,
@@ -42,89 +38,14 @@ pub(crate) struct Saved {
 }
 
 /// Writes a file.
-pub(crate) fn write(path: &Path, header: &Header, arrays: Vec<(String, Array)>) -> Result<()> {
-    let header = serde_json::to_string(header).expect("a header has a JSON form");
-    let metadata = HashMap::from([("fornax".to_owned(), header)]);
-    let tensors = arrays.iter().map(|(name, array)| (name, Stored::new(array)));
-    let bytes = safetensors::serialize(tensors, Some(metadata))
-        .map_err(|error| Error::io(path, "serialize", std::io::Error::other(error)))?;
-    write_whole(path, |writer| writer.write_all(&bytes))
+pub(crate) fn write(path: &Path, header: &Header, arrays: &[(String, Array)]) -> Result<()> {
+    archive::write(path, VERSION, header, arrays)
 }
 
 /// Reads a file.
 pub(crate) fn read(path: &Path) -> Result<Saved> {
-    let bytes = std::fs::read(path).map_err(|error| Error::io(path, "read", error))?;
-    let wrong = |at: &str, found: String| Error::format(path, at, found, "a model that Fornax saved");
-    let (_, metadata) =
-        SafeTensors::read_metadata(&bytes).map_err(|e| wrong("safetensors header", e.to_string()))?;
-    let tensors = SafeTensors::deserialize(&bytes).map_err(|error| wrong("tensors", error.to_string()))?;
-    let header = metadata.metadata().as_ref().and_then(|metadata| metadata.get("fornax"));
-    let header = header.ok_or_else(|| wrong("metadata", "no entry fornax".into()))?;
-    let version: Json =
-        serde_json::from_str(header).map_err(|error| wrong("metadata fornax", error.to_string()))?;
-    match version["version"].as_u64() {
-        Some(version) if version <= u64::from(VERSION) => {}
-        found => {
-            let found = found.map_or("no version".into(), |version| format!("version {version}"));
-            return Err(Error::format(path, "metadata fornax", found, format!("version {VERSION} or older")));
-        }
-    }
-    let header: Header =
-        serde_json::from_str(header).map_err(|error| wrong("metadata fornax", error.to_string()))?;
-    let mut arrays = HashMap::new();
-    for (name, view) in tensors.iter() {
-        let words = view.data().chunks_exact(4).map(|b| [b[0], b[1], b[2], b[3]]);
-        let shape = if view.shape().is_empty() { vec![1] } else { view.shape().to_vec() };
-        let array = match view.dtype() {
-            Dtype::F32 => Array::from_vec(shape, words.map(f32::from_le_bytes).collect())?,
-            Dtype::I32 => Array::from_i32(shape, words.map(i32::from_le_bytes).collect())?,
-            other => {
-                return Err(Error::format(
-                    path,
-                    format!("tensor {name}"),
-                    format!("{other:?}"),
-                    "F32 or I32",
-                ));
-            }
-        };
-        arrays.insert(name.to_owned(), array);
-    }
+    let (header, arrays) = archive::read(path, VERSION)?;
     Ok(Saved { header, arrays })
-}
-
-/// An array as safetensors wants it.
-struct Stored {
-    dtype: Dtype,
-    shape: Vec<usize>,
-    bytes: Vec<u8>,
-}
-
-impl Stored {
-    fn new(array: &Array) -> Self {
-        let (dtype, bytes) = match array.is_integer() {
-            true => (Dtype::I32, array.to_i32().into_iter().flat_map(i32::to_le_bytes).collect()),
-            false => (Dtype::F32, array.to_f32().into_iter().flat_map(f32::to_le_bytes).collect()),
-        };
-        Self { dtype, shape: array.shape().to_vec(), bytes }
-    }
-}
-
-impl View for Stored {
-    fn dtype(&self) -> Dtype {
-        self.dtype
-    }
-
-    fn shape(&self) -> &[usize] {
-        &self.shape
-    }
-
-    fn data(&self) -> Cow<'_, [u8]> {
-        Cow::Borrowed(&self.bytes)
-    }
-
-    fn data_len(&self) -> usize {
-        self.bytes.len()
-    }
 }
 
 impl Saved {
@@ -187,12 +108,11 @@ impl<B: Backend> Model<B> {
     /// If the file cannot be written; an older one is then as it was.
     pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
         let (header, arrays) = self.parts(Json::Null);
-        write(path.as_ref(), &header, arrays)
+        write(path.as_ref(), &header, &arrays)
     }
 
     pub(crate) fn parts(&self, training: Json) -> (Header, Vec<(String, Array)>) {
         let header = Header {
-            version: VERSION,
             network: self.network.config(),
             compiled: Some(self.compiled.clone()),
             steps: self.steps,
@@ -251,14 +171,8 @@ fn rebuild<B: Backend>(saved: &Saved, registry: &Registry<B>, device: B::Device)
 /// # Errors
 /// If the file cannot be written; an older one is then as it was.
 pub fn save_network<B: Backend>(network: &Network<B>, path: impl AsRef<Path>) -> Result<()> {
-    let header = Header {
-        version: VERSION,
-        network: network.config(),
-        compiled: None,
-        steps: 0,
-        training: Json::Null,
-    };
-    write(path.as_ref(), &header, weights(network))
+    let header = Header { network: network.config(), compiled: None, steps: 0, training: Json::Null };
+    write(path.as_ref(), &header, &weights(network))
 }
 
 /// The network of a saved model, for prediction, with the layers that the registry has, on a device: no loss or optimizer
