@@ -12,7 +12,7 @@ use crate::Outcome;
 use crate::process::{cargo, check, flag, nothing_left, option, root, target};
 use race::{Contender, Times};
 
-const BENCHES: [&str; 24] = [
+const BENCHES: [&str; 25] = [
     "dense-fit",
     "dense-predict",
     "dense-predict-1",
