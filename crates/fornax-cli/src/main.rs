@@ -1,10 +1,11 @@
-//! The `fornax` command: demos of the listings, data sets, compiled backends.
+//! The `fornax` command: demos of the listings, data sets, text classifiers, compiled backends.
 #![forbid(unsafe_code)]
 
 mod data;
 mod demo;
 mod device;
 mod sequences;
+mod text;
 
 use std::process::ExitCode;
 
@@ -24,6 +25,8 @@ enum Command {
     Demo(demo::Options),
     /// Named data sets: download or list them.
     Data(data::Options),
+    /// Text classifiers: train, predict, evaluate.
+    Text(text::Options),
 }
 
 fn main() -> ExitCode {
@@ -36,6 +39,7 @@ fn main() -> ExitCode {
     let outcome = match arguments.command {
         Command::Demo(options) => demo::run(&options),
         Command::Data(options) => data::run(options),
+        Command::Text(options) => text::run(options),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

@@ -1,7 +1,8 @@
 //! The own file format: one safetensors file whose metadata holds the structure as JSON.
 //!
-//! Weights are the tensors `weights/<path>`, the optimizer's state `optimizer/<name>`. The metadata key `fornax`
-//! holds [`Header`]. A file is written beside its target and renamed over it, so it is whole or not there.
+//! Weights are the tensors `weights/<path>`, the optimizer's state `optimizer/<name>`; bytes that belong to a network are
+//! the tensor `extra`. The metadata key `fornax` holds [`Header`]. A file is written beside its target and renamed over
+//! it, so it is whole or not there.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -39,13 +40,27 @@ pub(crate) struct Header {
 pub(crate) struct Saved {
     pub(crate) header: Header,
     pub(crate) arrays: HashMap<String, Array>,
+    extra: Option<Vec<u8>>,
 }
+
+/// The tensor of bytes that belong to a network.
+const EXTRA: &str = "extra";
 
 /// Writes a file.
 pub(crate) fn write(path: &Path, header: &Header, arrays: Vec<(String, Array)>) -> Result<()> {
+    write_with_extra(path, header, arrays, None)
+}
+
+fn write_with_extra(
+    path: &Path,
+    header: &Header,
+    arrays: Vec<(String, Array)>,
+    extra: Option<&[u8]>,
+) -> Result<()> {
     let header = serde_json::to_string(header).expect("a header has a JSON form");
     let metadata = HashMap::from([("fornax".to_owned(), header)]);
-    let tensors = arrays.iter().map(|(name, array)| (name, Stored::new(array)));
+    let extra = extra.map(|bytes| (EXTRA, Stored::bytes(bytes)));
+    let tensors = arrays.iter().map(|(name, array)| (name.as_str(), Stored::new(array))).chain(extra);
     let bytes = safetensors::serialize(tensors, Some(metadata))
         .map_err(|error| Error::io(path, "serialize", std::io::Error::other(error)))?;
     write_whole(path, |writer| writer.write_all(&bytes))
@@ -71,8 +86,12 @@ pub(crate) fn read(path: &Path) -> Result<Saved> {
     }
     let header: Header =
         serde_json::from_str(header).map_err(|error| wrong("metadata fornax", error.to_string()))?;
-    let mut arrays = HashMap::new();
+    let (mut arrays, mut extra) = (HashMap::new(), None);
     for (name, view) in tensors.iter() {
+        if name == EXTRA && view.dtype() == Dtype::U8 {
+            extra = Some(view.data().to_vec());
+            continue;
+        }
         let words = view.data().chunks_exact(4).map(|b| [b[0], b[1], b[2], b[3]]);
         let shape = if view.shape().is_empty() { vec![1] } else { view.shape().to_vec() };
         let array = match view.dtype() {
@@ -89,7 +108,7 @@ pub(crate) fn read(path: &Path) -> Result<Saved> {
         };
         arrays.insert(name.to_owned(), array);
     }
-    Ok(Saved { header, arrays })
+    Ok(Saved { header, arrays, extra })
 }
 
 /// An array as safetensors wants it.
@@ -106,6 +125,10 @@ impl Stored {
             false => (Dtype::F32, array.to_f32().into_iter().flat_map(f32::to_le_bytes).collect()),
         };
         Self { dtype, shape: array.shape().to_vec(), bytes }
+    }
+
+    fn bytes(bytes: &[u8]) -> Self {
+        Self { dtype: Dtype::U8, shape: vec![bytes.len()], bytes: bytes.to_vec() }
     }
 }
 
@@ -251,14 +274,24 @@ fn rebuild<B: Backend>(saved: &Saved, registry: &Registry<B>, device: B::Device)
 /// # Errors
 /// If the file cannot be written; an older one is then as it was.
 pub fn save_network<B: Backend>(network: &Network<B>, path: impl AsRef<Path>) -> Result<()> {
-    let header = Header {
-        version: VERSION,
-        network: network.config(),
-        compiled: None,
-        steps: 0,
-        training: Json::Null,
-    };
-    write(path.as_ref(), &header, weights(network))
+    write(path.as_ref(), &network_header(network), weights(network))
+}
+
+/// [`save_network`] with bytes that belong to the network, such as the vocabulary of its inputs: what
+/// [`load_network_with_extra`] gives back and other readers leave alone.
+///
+/// # Errors
+/// If the file cannot be written; an older one is then as it was.
+pub fn save_network_with_extra<B: Backend>(
+    network: &Network<B>,
+    extra: &[u8],
+    path: impl AsRef<Path>,
+) -> Result<()> {
+    write_with_extra(path.as_ref(), &network_header(network), weights(network), Some(extra))
+}
+
+fn network_header<B: Backend>(network: &Network<B>) -> Header {
+    Header { version: VERSION, network: network.config(), compiled: None, steps: 0, training: Json::Null }
 }
 
 /// The network of a saved model, for prediction, with the layers that the registry has, on a device: no loss or optimizer
@@ -273,4 +306,23 @@ pub fn load_network_with<B: Backend>(
 ) -> Result<Network<B>> {
     let path = path.as_ref();
     rebuild(&read(path)?, registry, device).map_err(|error| error.within(path.display()))
+}
+
+/// What [`save_network_with_extra`] wrote: the network and the bytes.
+///
+/// # Errors
+/// As for [`load_network_with`], and if the file has no bytes beside the network.
+pub fn load_network_with_extra<B: Backend>(
+    path: impl AsRef<Path>,
+    registry: &Registry<B>,
+    device: B::Device,
+) -> Result<(Network<B>, Vec<u8>)> {
+    let path = path.as_ref();
+    let mut saved = read(path)?;
+    let Some(extra) = saved.extra.take() else {
+        let wanted = "bytes that belong to the network";
+        return Err(Error::format(path, "tensors", format!("no {EXTRA:?} of bytes"), wanted));
+    };
+    let network = rebuild(&saved, registry, device).map_err(|error| error.within(path.display()))?;
+    Ok((network, extra))
 }
