@@ -27,7 +27,7 @@ fn fault(directory: &Path, arguments: &[&str]) -> String {
 fn a_classifier_is_trained_asked_and_judged() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path();
-    let line = |at| ["__label__good a fine film\n", "__label__bad a dull film\n"][at % 2];
+    let line = |at: usize| ["__label__good a fine film\n", "__label__bad a dull film\n"][at % 2];
     std::fs::write(path.join("train.txt"), (0..40).map(line).collect::<String>()).unwrap();
     std::fs::write(path.join("lines.txt"), b"so fine\n\ndull caf\xe9\n").unwrap();
     std::fs::write(path.join("test.tsv"), "fine\tgood\ndull\tbad\nfine\tbad\n").unwrap();
