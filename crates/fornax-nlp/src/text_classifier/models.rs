@@ -48,6 +48,7 @@ pub struct TextCNN {
     dimension: usize,
     windows: Vec<usize>,
     filters: usize,
+    embedding_dropout: f64,
     dropout: f64,
     max_norm: f64,
 }
@@ -130,7 +131,14 @@ impl TfidfRegression {
 impl TextCNN {
     /// The defaults.
     pub fn new() -> Self {
-        Self { dimension: 300, windows: vec![3, 4, 5], filters: 100, dropout: 0.5, max_norm: 3.0 }
+        Self {
+            dimension: 300,
+            windows: vec![3, 4, 5],
+            filters: 100,
+            embedding_dropout: 0.0,
+            dropout: 0.5,
+            max_norm: 3.0,
+        }
     }
 
     setters! {
@@ -140,6 +148,8 @@ impl TextCNN {
         windows: Into(Vec<usize>),
         /// The maps of each window.
         filters: usize,
+        /// The share of the elements of word vectors that training leaves out.
+        embedding_dropout: f64,
         /// The share of features that training leaves out.
         dropout: f64,
         /// The largest norm of a class's weights.
@@ -150,7 +160,7 @@ impl TextCNN {
         let ids = input([None]);
         let start = Initializer::RandomUniform { minval: -0.25, maxval: 0.25 };
         let embedding = Embedding::new(given.vocabulary, self.dimension).embeddings_initializer(start);
-        let x = embedding.apply(&ids)?;
+        let x = Dropout::new(self.embedding_dropout).apply(&embedding.apply(&ids)?)?;
         let mut maps = vec![];
         for &window in &self.windows {
             let y = Conv1D::new(self.filters, window).activation(Relu).apply(&x)?;
