@@ -14,7 +14,10 @@ const DEPENDENCIES: [(&str, &[&str]); 9] = [
     ("fornax-optim", &["fornax-core"]),
     ("fornax-train", &["fornax-core", "fornax-data", "fornax-layers", "fornax-optim"]),
     ("fornax-sequence", &["fornax-core", "fornax-data", "fornax-layers", "fornax-optim", "fornax-train"]),
-    ("fornax-nlp", &["fornax-core", "fornax-data", "fornax-layers"]),
+    (
+        "fornax-nlp",
+        &["fornax-core", "fornax-data", "fornax-layers", "fornax-optim", "fornax-train", "fornax-sequence"],
+    ),
     (
         "fornax",
         &[

@@ -4,8 +4,9 @@ use std::path::Path;
 
 use fornax::data::Values;
 use fornax::data::csv::{Kind, Schema};
-use fornax::data::datasets::{Reviews, Split};
+use fornax::data::datasets::Split;
 use fornax::data::preprocessing::StringLookup;
+use fornax::data::text::LabelledTexts;
 use fornax::prelude::*;
 use fornax::{Error, Result};
 
@@ -67,19 +68,19 @@ pub(crate) fn temperatures(directory: &Path) -> Result<Split> {
 /// IMDB reviews as the indices of their last words, 0s before a shorter text; the vocabulary is that of the training part.
 pub(crate) fn reviews(directory: &Path) -> Result<Split> {
     let Split { train, test } = datasets::imdb(directory)?;
-    let words: Vec<Vec<String>> = train.texts.iter().map(|text| words(text)).collect();
+    let words: Vec<Vec<String>> = train.texts().iter().map(|text| words(text)).collect();
     let lookup = StringLookup::new().mask_token("").max_tokens(VOCABULARY);
     let lookup = lookup.fit(words.iter().flatten().map(String::as_str))?;
-    let indices = |reviews: &Reviews| {
-        let mut indices = vec![0; reviews.texts.len() * WORDS];
-        for (row, text) in indices.chunks_exact_mut(WORDS).zip(&reviews.texts) {
+    let indices = |reviews: &LabelledTexts| {
+        let mut indices = vec![0; reviews.len() * WORDS];
+        for (row, text) in indices.chunks_exact_mut(WORDS).zip(reviews.texts()) {
             let words = self::words(text);
             let last = &words[words.len().saturating_sub(WORDS)..];
             for (to, word) in row[WORDS - last.len()..].iter_mut().zip(last) {
                 *to = lookup.index(word)? as i32;
             }
         }
-        Dataset::new(Array::from_i32([reviews.texts.len(), WORDS], indices)?, reviews.labels.clone())
+        Dataset::new(Array::from_i32([reviews.len(), WORDS], indices)?, reviews.labels().to_vec())
     };
     Ok(Split { train: indices(&train)?, test: indices(&test)? })
 }

@@ -23,9 +23,11 @@ pub mod timeseries;
 mod batches;
 mod buckets;
 mod dataset;
+mod sparse;
 mod table;
 
 pub use batches::{Batch, Batches, Epoch};
 pub use buckets::LengthBuckets;
 pub use dataset::Dataset;
+pub use sparse::CsrMatrix;
 pub use table::{Categories, Column, Table, Values};

@@ -1,5 +1,6 @@
 //! [`FastTextClassifier`]: a linear classifier of words, word n-grams and character n-grams, hashed.
 
+use std::collections::HashMap;
 use std::path::Path;
 
 use fornax_core::ops::Examples;
@@ -68,8 +69,9 @@ pub struct FastTextModel {
     losses: Vec<f64>,
 }
 
+/// What a file has beside the two tables.
 #[derive(Serialize, Deserialize)]
-struct Header {
+pub(crate) struct Header {
     settings: FastTextClassifier,
     counts: WordCounts,
     losses: Vec<f64>,
@@ -185,6 +187,11 @@ impl FastTextClassifier {
         Ok(FastTextModel { settings: self.clone(), counts, inputs, outputs, losses })
     }
 
+    /// How often every text is trained.
+    pub(crate) fn epoch_count(&self) -> usize {
+        self.epochs
+    }
+
     fn check(&self) -> Result<()> {
         for (name, value) in [("dimension", self.dimension), ("word_ngrams", self.word_ngrams)] {
             if value == 0 {
@@ -256,19 +263,18 @@ impl FastTextModel {
         self.outputs.len() / self.settings.dimension
     }
 
+    /// The words and their counts.
+    pub fn counts(&self) -> &WordCounts {
+        &self.counts
+    }
+
     /// Saves settings, words and vectors, whole or not at all.
     ///
     /// # Errors
     /// If the file cannot be written; an older one is then as it was.
     pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
-        let (settings, counts, losses) = (self.settings.clone(), self.counts.clone(), self.losses.clone());
-        let dimension = self.settings.dimension;
-        let arrays = [("inputs", &self.inputs), ("outputs", &self.outputs)].map(|(name, values)| {
-            let shape = [values.len() / dimension, dimension];
-            Ok((name.to_owned(), Array::from_vec(shape, values.clone())?))
-        });
-        let arrays = arrays.into_iter().collect::<Result<Vec<_>>>()?;
-        archive::write(path.as_ref(), VERSION, &Header { settings, counts, losses }, &arrays)
+        let (header, arrays) = self.parts()?;
+        archive::write(path.as_ref(), VERSION, &header, &arrays)
     }
 
     /// Reads what [`save`](Self::save) wrote.
@@ -277,7 +283,25 @@ impl FastTextModel {
     /// If the file cannot be read or is not such a file.
     pub fn load(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
-        let (Header { settings, counts, losses }, mut arrays) = archive::read::<Header>(path, VERSION)?;
+        let (header, arrays) = archive::read::<Header>(path, VERSION)?;
+        Self::from_parts(path, header, arrays)
+    }
+
+    pub(crate) fn parts(&self) -> Result<(Header, Vec<(String, Array)>)> {
+        let (settings, counts, losses) = (self.settings.clone(), self.counts.clone(), self.losses.clone());
+        let dimension = self.settings.dimension;
+        let arrays = [("inputs", &self.inputs), ("outputs", &self.outputs)].map(|(name, values)| {
+            let shape = [values.len() / dimension, dimension];
+            Ok((name.to_owned(), Array::from_vec(shape, values.clone())?))
+        });
+        Ok((Header { settings, counts, losses }, arrays.into_iter().collect::<Result<_>>()?))
+    }
+
+    pub(crate) fn from_parts(
+        path: &Path,
+        Header { settings, counts, losses }: Header,
+        mut arrays: HashMap<String, Array>,
+    ) -> Result<Self> {
         settings.check().map_err(|error| error.within(path.display()))?;
         let hashed = settings.word_ngrams > 1 || settings.subwords.is_some();
         let rows = counts.len() + if hashed { settings.buckets } else { 0 };

@@ -1,11 +1,14 @@
-//! Natural language: word vectors (training, questions, files).
+//! Natural language: word vectors (training, questions, files), texts as sparse vectors, and text classifiers.
 #![forbid(unsafe_code)]
 
 mod corpus;
 mod fasttext_classifier;
 mod keyed_vectors;
+mod logistic_regression;
 mod phrases;
 mod subwords;
+mod text_classifier;
+mod vectorizers;
 mod word_counts;
 mod word_index;
 mod word_vectors;
@@ -15,7 +18,13 @@ pub use fasttext_classifier::{FastTextClassifier, FastTextModel};
 pub use keyed_vectors::{
     Analogy, AnalogyReport, AnalogySection, KeyedVectors, Query, SubwordVectors, VectorFile, WordPairsReport,
 };
+pub use logistic_regression::{FittedLogisticRegression, LogisticRegression};
 pub use phrases::{PhraseCorpus, PhraseScore, Phrases, PhrasesBuilder};
 pub use subwords::Subwords;
+pub use text_classifier::{
+    BagOfEmbeddings, FitReport, Prediction, TextCNN, TextClassifier, TextClassifierBuilder, TextLSTM,
+    TextModel, TextTransformer, TfidfRegression,
+};
+pub use vectorizers::{Analyzer, CountVectorizer, DocumentFrequency, Norm, TfidfVectorizer};
 pub use word_counts::WordCounts;
 pub use word_vectors::{Architecture, Determinism, Word2Vec, WordVectors};

@@ -29,6 +29,9 @@ pub(crate) struct Header {
     /// What a backup adds: position, running sums, callbacks.
     #[serde(default)]
     pub(crate) training: Json,
+    /// What belongs to a network without being one, such as the vocabulary of its inputs.
+    #[serde(default)]
+    extra: Json,
 }
 
 /// A file that has been read and whose tensors have been checked.
@@ -117,6 +120,7 @@ impl<B: Backend> Model<B> {
             compiled: Some(self.compiled.clone()),
             steps: self.steps,
             training,
+            extra: Json::Null,
         };
         let mut arrays = weights(&self.network);
         let state = self.state.to_arrays();
@@ -171,7 +175,20 @@ fn rebuild<B: Backend>(saved: &Saved, registry: &Registry<B>, device: B::Device)
 /// # Errors
 /// If the file cannot be written; an older one is then as it was.
 pub fn save_network<B: Backend>(network: &Network<B>, path: impl AsRef<Path>) -> Result<()> {
-    let header = Header { network: network.config(), compiled: None, steps: 0, training: Json::Null };
+    save_network_with_extra(network, Json::Null, path)
+}
+
+/// [`save_network`] with what belongs to the network, such as the vocabulary of its inputs: what
+/// [`load_network_with_extra`] gives back and other readers leave alone.
+///
+/// # Errors
+/// If the file cannot be written; an older one is then as it was.
+pub fn save_network_with_extra<B: Backend>(
+    network: &Network<B>,
+    extra: Json,
+    path: impl AsRef<Path>,
+) -> Result<()> {
+    let header = Header { network: network.config(), compiled: None, steps: 0, training: Json::Null, extra };
     write(path.as_ref(), &header, &weights(network))
 }
 
@@ -187,4 +204,20 @@ pub fn load_network_with<B: Backend>(
 ) -> Result<Network<B>> {
     let path = path.as_ref();
     rebuild(&read(path)?, registry, device).map_err(|error| error.within(path.display()))
+}
+
+/// What [`save_network_with_extra`] wrote: the network and what belongs to it, null where that is nothing.
+///
+/// # Errors
+/// As for [`load_network_with`].
+pub fn load_network_with_extra<B: Backend>(
+    path: impl AsRef<Path>,
+    registry: &Registry<B>,
+    device: B::Device,
+) -> Result<(Network<B>, Json)> {
+    let path = path.as_ref();
+    let mut saved = read(path)?;
+    let extra = saved.header.extra.take();
+    let network = rebuild(&saved, registry, device).map_err(|error| error.within(path.display()))?;
+    Ok((network, extra))
 }

@@ -19,7 +19,7 @@ mod tracker;
 
 pub use backup::BackupAndRestore;
 pub use callbacks::Callback;
-pub use checkpoint::{load_network_with, save_network};
+pub use checkpoint::{load_network_with, load_network_with_extra, save_network, save_network_with_extra};
 pub use class_weight::ClassWeight;
 pub use evaluation::Evaluation;
 pub use fit::Fit;

@@ -74,7 +74,11 @@ pub mod prelude {
         Apply, BurnModule, Constraint, Forward, Functional, Initializer, LayerExt, Network, Regularizer,
         Sequential, Shape, Shared, Symbolic, input,
     };
-    pub use fornax_nlp::{Architecture, KeyedVectors, LineCorpus, Word2Vec};
+    pub use fornax_nlp::{
+        Architecture, BagOfEmbeddings, CountVectorizer, FastTextClassifier, KeyedVectors, LineCorpus,
+        LogisticRegression, TextCNN, TextClassifier, TextClassifierBuilder, TextLSTM, TextTransformer,
+        TfidfRegression, TfidfVectorizer, Word2Vec,
+    };
     pub use fornax_optim::{Adadelta, Adagrad, Adam, AdamW, Adamax, Lion, Nadam, RMSprop, SGD, Schedule};
     pub use fornax_sequence::crf::{CRF, CrfLoss};
     pub use fornax_sequence::ctc::{Ctc, CtcDecoder};

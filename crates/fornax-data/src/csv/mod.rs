@@ -289,7 +289,8 @@ impl Schema {
     }
 }
 
-fn csv_error(path: &Path, skipped: u64, error: csv::Error) -> Error {
+/// The error of the csv crate, with `skipped` lines before its first.
+pub(crate) fn csv_error(path: &Path, skipped: u64, error: csv::Error) -> Error {
     let line = error.position().map_or(0, |at| at.line()) + skipped;
     match error.into_kind() {
         csv::ErrorKind::Io(error) => files::read_error(path, error),

@@ -1,7 +1,7 @@
 //! IMDB reviews: 25 000 to train and 25 000 to test, half of each positive.
 //!
-//! Source: Maas et al., *Learning word vectors for sentiment analysis*, ACL 2011; a tar archive of
-//! `aclImdb/{train,test}/{pos,neg}/<id>_<rating>.txt`.
+//! Source: Maas et al., *Learning word vectors for sentiment analysis*, ACL 2011; files
+//! `aclImdb/{train,test}/{pos,neg}/<id>_<rating>.txt`, in folders or in a tar archive.
 
 use std::io::{ErrorKind, Read};
 use std::path::Path;
@@ -10,54 +10,77 @@ use fornax_core::{Error, Result};
 
 use super::Split;
 use crate::files;
+use crate::text::{Encoding, LabelledTexts, texts_in};
 
-/// Texts with their labels.
-#[derive(Clone, Debug, Default)]
-pub struct Reviews {
-    /// The texts, as published.
-    pub texts: Vec<String>,
-    /// 1 for a positive review, 0 for a negative one.
-    pub labels: Vec<i32>,
-}
+const CLASSES: [&str; 2] = ["neg", "pos"];
+const PARTS: [&str; 2] = ["train", "test"];
 
-/// The published division of the reviews, in the order of the archive, from `aclImdb_labelled.tar.gz` or the whole
-/// `aclImdb_v1.tar.gz` in `directory` or in its folder `imdb`.
+/// The published division of the reviews, of the classes `neg` and `pos`, from `aclImdb_labelled.tar.gz` or the whole
+/// `aclImdb_v1.tar.gz` (in the order of the archive) or from the folder `aclImdb` (in the order of the files' names), which
+/// are in `directory` or in its folder `imdb`.
 ///
 /// # Errors
-/// If there is no such file, or it is not a tar archive with reviews.
-pub fn imdb(directory: impl AsRef<Path>) -> Result<Split<Reviews>> {
+/// If there is no such file or folder, or there are no reviews in it.
+pub fn imdb(directory: impl AsRef<Path>) -> Result<Split<LabelledTexts>> {
     let directory = directory.as_ref();
+    let places = [directory.to_owned(), directory.join("imdb")];
     let names = ["aclImdb_labelled.tar", "aclImdb_v1.tar"];
-    let path = files::find(directory, &names).or_else(|| files::find(&directory.join("imdb"), &names));
-    let path = path.ok_or_else(|| {
-        let found =
-            format!("no file {}.gz in {} or its folder imdb", names.join(".gz or "), directory.display());
-        Error::data("data set imdb", found, "the published archive (ai.stanford.edu/~amaas/data/sentiment)")
-    })?;
-    let mut split = Split { train: Reviews::default(), test: Reviews::default() };
-    each_file(&path, |name, content| {
-        let mut folders = name.rsplit('/');
-        let label = match folders.nth(1) {
-            Some("pos") => 1,
-            Some("neg") => 0,
-            _ => return Ok(()),
-        };
-        let part = match folders.next() {
-            Some("train") => &mut split.train,
-            Some("test") => &mut split.test,
-            _ => return Ok(()),
-        };
-        let text = String::from_utf8(content).map_err(|error| Error::format(&path, name, error, "UTF-8"))?;
-        part.texts.push(text);
-        part.labels.push(label);
-        Ok(())
-    })?;
-    for (name, part) in [("train", &split.train), ("test", &split.test)] {
-        if part.texts.is_empty() {
-            return Err(Error::format(&path, name, "no review", "files {pos,neg}/<id>_<rating>.txt"));
+    if let Some(archive) = places.iter().find_map(|place| files::find(place, &names)) {
+        return read_archive(&archive);
+    }
+    let folders = places.iter().map(|place| place.join("aclImdb")).find(|folder| folder.is_dir());
+    match folders {
+        Some(folder) => read_folders(&folder),
+        None => {
+            let found = format!(
+                "no folder aclImdb and no file {}.gz in {} or its folder imdb",
+                names.join(".gz or "),
+                directory.display()
+            );
+            let wanted = "the published archive (ai.stanford.edu/~amaas/data/sentiment)";
+            Err(Error::data("data set imdb", found, wanted))
         }
     }
-    Ok(split)
+}
+
+/// Texts and labels while they are read.
+type Reviews = (Vec<String>, Vec<i32>);
+
+fn read_archive(path: &Path) -> Result<Split<LabelledTexts>> {
+    let mut parts = [Reviews::default(), Reviews::default()];
+    each_file(path, |name, content| {
+        let mut folders = name.rsplit('/').skip(1);
+        let mut place = |names: &[&str]| {
+            let folder = folders.next()?;
+            names.iter().position(|name| *name == folder)
+        };
+        let (Some(class), Some(part)) = (place(&CLASSES), place(&PARTS)) else { return Ok(()) };
+        let text = String::from_utf8(content).map_err(|error| Error::format(path, name, error, "UTF-8"))?;
+        parts[part].0.push(text);
+        parts[part].1.push(class as i32);
+        Ok(())
+    })?;
+    finish(path, parts)
+}
+
+fn read_folders(path: &Path) -> Result<Split<LabelledTexts>> {
+    let mut parts = [Reviews::default(), Reviews::default()];
+    for (name, (texts, labels)) in PARTS.iter().zip(&mut parts) {
+        for (class, label) in CLASSES.iter().zip(0..) {
+            texts.extend(texts_in(&path.join(name).join(class), Encoding::Utf8)?);
+            labels.resize(texts.len(), label);
+        }
+    }
+    finish(path, parts)
+}
+
+fn finish(path: &Path, parts: [Reviews; 2]) -> Result<Split<LabelledTexts>> {
+    if let Some((name, _)) = PARTS.iter().zip(&parts).find(|(_, (texts, _))| texts.is_empty()) {
+        return Err(Error::format(path, name, "no review", "files {pos,neg}/<id>_<rating>.txt"));
+    }
+    let named = |(texts, labels)| LabelledTexts::new(texts, labels, CLASSES.map(str::to_owned).to_vec());
+    let [train, test] = parts.map(named);
+    Ok(Split { train: train?, test: test? })
 }
 
 /// The longest review that a file may hold.
@@ -101,7 +124,7 @@ mod tests {
         builder.into_inner().unwrap()
     }
 
-    fn read(archive: Vec<u8>) -> Result<Split<Reviews>> {
+    fn read(archive: Vec<u8>) -> Result<Split<LabelledTexts>> {
         let directory = tempfile::tempdir().unwrap();
         std::fs::write(directory.path().join("aclImdb_labelled.tar"), archive).unwrap();
         imdb(directory.path())
@@ -116,8 +139,9 @@ mod tests {
             ("aclImdb/README", b"read me"),
         ]);
         let split = read(archive.clone()).unwrap();
-        assert_eq!((split.train.texts, split.train.labels), (vec!["very good, café".to_owned()], vec![1]));
-        assert_eq!((split.test.texts, split.test.labels), (vec!["bad".to_owned()], vec![0]));
+        let named = |texts: &LabelledTexts| (texts.texts().to_vec(), texts.labels().to_vec());
+        assert_eq!(named(&split.train), (vec!["very good, café".to_owned()], vec![1]));
+        assert_eq!(named(&split.test), (vec!["bad".to_owned()], vec![0]));
         let error = read(archive[..700].to_vec()).unwrap_err();
         assert_eq!(error.kind(), fornax_core::ErrorKind::Format, "{error}");
         archive[124] = b'x';
@@ -131,6 +155,28 @@ mod tests {
         let long = vec![b'a'; LONGEST as usize + 1];
         let error = read(archive(&[("aclImdb/train/pos/1_9.txt", &long)])).unwrap_err().to_string();
         assert!(error.contains("wanted at most 1 MiB"), "{error}");
+    }
+
+    #[test]
+    fn folders_hold_the_same_as_an_archive() {
+        let directory = tempfile::tempdir().unwrap();
+        let folder = directory.path().join("imdb/aclImdb");
+        for (name, text) in
+            [("train/neg/1_1.txt", "a"), ("train/pos/0_9.txt", "b"), ("train/unsup/0_0.txt", "c")]
+        {
+            std::fs::create_dir_all(folder.join(name).parent().unwrap()).unwrap();
+            std::fs::write(folder.join(name), text).unwrap();
+        }
+        assert_eq!(imdb(directory.path()).unwrap_err().kind(), fornax_core::ErrorKind::Io);
+        for class in CLASSES {
+            std::fs::create_dir_all(folder.join("test").join(class)).unwrap();
+        }
+        let error = imdb(directory.path()).unwrap_err().to_string();
+        assert!(error.contains("test: found no review"), "{error}");
+        std::fs::write(folder.join("test/pos/3_10.txt"), "d").unwrap();
+        let split = imdb(directory.path()).unwrap();
+        assert_eq!((split.train.texts(), split.train.labels()), (&["a".into(), "b".into()][..], &[0, 1][..]));
+        assert_eq!((split.test.texts(), split.test.labels()), (&["d".into()][..], &[1][..]));
     }
 
     #[test]

@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use fornax_core::{Error, Result};
 
 pub use images::{fashion_mnist, mnist};
-pub use imdb::{Reviews, imdb};
+pub use imdb::imdb;
 pub use registry::{ALL, Source, SourceFile, get, source};
 pub use tables::{
     adult, bank_marketing, bank_marketing_table, german_credit, german_credit_table, wdbc, wdbc_table,

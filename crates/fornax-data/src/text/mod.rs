@@ -1,10 +1,12 @@
-//! Text as arrays: readers of annotated and parallel text, tokenizers, vocabularies, padding.
+//! Text as arrays: readers of labelled, annotated and parallel text, tokenizers, vocabularies, padding.
 //!
 //! What is fitted (a [`Vocabulary`]) is fitted on the training part and saved with the model. Batches of sequences of
 //! near-equal length are made by [`LengthBuckets`](crate::LengthBuckets).
 
 mod columns;
 mod conllu;
+mod encoding;
+mod labelled;
 mod lines;
 mod padding;
 mod tokenizer;
@@ -12,6 +14,9 @@ mod vocabulary;
 
 pub use columns::{Sentence, parse_columns, read_columns};
 pub use conllu::{ConlluSentence, ConlluToken, parse_conllu, read_conllu};
+pub use encoding::Encoding;
+pub(crate) use labelled::texts_in;
+pub use labelled::{LabelledTexts, SeveralLabels, TrecLabels};
 pub use lines::{for_each_line, read_lines, read_parallel};
 pub use padding::{Padded, Padding, Side};
 pub use tokenizer::{Punctuation, Tokenizer};

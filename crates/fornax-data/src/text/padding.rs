@@ -1,9 +1,10 @@
 //! Sequences of different lengths as one array.
 
 use fornax_core::{Array, Error, Result};
+use serde::{Deserialize, Serialize};
 
 /// An end of a sequence.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Side {
     /// The beginning.
     Pre,

@@ -1,0 +1,74 @@
+//! Sentiment of reviews: a model beside logistic regression on TF-IDF.
+//!
+//! Movie reviews, 10 folds (or the first so many): `cargo run --release --example sentiment -- mr data/mr cnn 10`
+//! Stanford sentiment treebank, sentences: `cargo run --release --example sentiment -- sst2 data/sst2 cnn`
+//! IMDB: `cargo run --release --example sentiment -- imdb data lstm`
+//!
+//! Models: tfidf, fasttext (bigrams, 20 elements, learning rate 0.5, 10 epochs), cnn (Kim 2014, vectors drawn at random), lstm, bag, transformer.
+use fornax::data::datasets::Split;
+use fornax::data::text::{Encoding, LabelledTexts};
+use fornax::nlp::TextModel;
+use fornax::prelude::*;
+
+/// Texts to train on, to judge epochs on where they are published, and to test on.
+type Parts = (LabelledTexts, Option<LabelledTexts>, LabelledTexts);
+
+fn movie_reviews(folder: &str, folds: usize) -> fornax::Result<Vec<Parts>> {
+    let files = ["neg", "pos"].map(|class| (class, format!("{folder}/rt-polarity.{class}")));
+    let all = LabelledTexts::read_class_files(files, Encoding::Windows1252)?;
+    let part = |fold| all.stratified_fold(fold, 10, 0).map(|Split { train, test }| (train, None, test));
+    (0..folds.min(10)).map(part).collect()
+}
+
+fn sentences(folder: &str) -> fornax::Result<Vec<Parts>> {
+    let read = |part: &str| LabelledTexts::read_tsv(format!("{folder}/{part}.tsv"), Encoding::Utf8);
+    Ok(vec![(read("train")?, Some(read("dev")?), read("test")?)])
+}
+
+fn imdb(folder: &str) -> fornax::Result<Vec<Parts>> {
+    let Split { train, test } = datasets::imdb(folder)?;
+    let [train, test] = [train, test].map(|part| part.map_texts(|text| text.replace("<br />", " ")));
+    Ok(vec![(train, None, test)])
+}
+
+/// Prints the mean accuracy over the parts.
+fn run(name: &str, builder: &TextClassifierBuilder, parts: &[Parts]) -> fornax::Result<()> {
+    let (mut sum, mut seconds) = (0.0, 0.0);
+    for (train, validation, test) in parts {
+        let builder = match validation {
+            Some(validation) => builder.clone().validation_data(validation.clone()),
+            None => builder.clone(),
+        };
+        let (classifier, report) = builder.fit(train)?;
+        let accuracy = classifier.evaluate(test)?.accuracy();
+        println!("  {accuracy:.4} after {} epochs", report.history.epochs().len());
+        (sum, seconds) = (sum + accuracy, seconds + report.seconds);
+    }
+    let accuracy = 100.0 * sum / parts.len() as f64;
+    println!("{name}: accuracy {accuracy:.2} %, {seconds:.1} s to train");
+    Ok(())
+}
+
+fn main() -> fornax::Result<()> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let [set, folder, model, rest @ ..] = &arguments[..] else {
+        panic!("usage: sentiment mr|sst2|imdb FOLDER tfidf|fasttext|cnn|lstm|bag|transformer [FOLDS]");
+    };
+    let parts = match set.as_str() {
+        "mr" => movie_reviews(folder, rest.first().and_then(|folds| folds.parse().ok()).unwrap_or(10))?,
+        "sst2" => sentences(folder)?,
+        _ => imdb(folder)?,
+    };
+    // Nothing is to be judged on where no epochs are to choose from.
+    let baseline = TextClassifierBuilder::new(TfidfRegression::new()).validation_split(None);
+    run("logistic regression on TF-IDF", &baseline, &parts)?;
+    let chosen: TextModel = match model.as_str() {
+        "fasttext" => FastTextClassifier::new(20).word_ngrams(2).learning_rate(0.5).epochs(10).into(),
+        "cnn" => TextCNN::new().into(),
+        "lstm" => TextLSTM::new().into(),
+        "bag" => BagOfEmbeddings::new().into(),
+        "transformer" => TextTransformer::new().into(),
+        _ => return Ok(()),
+    };
+    run(model, &TextClassifierBuilder::new(chosen), &parts)
+}
