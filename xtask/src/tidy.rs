@@ -7,7 +7,7 @@ use crate::Outcome;
 use crate::process::root;
 
 /// What each crate may depend on inside the workspace (`[dependencies]`, not tests).
-const DEPENDENCIES: [(&str, &[&str]); 9] = [
+const DEPENDENCIES: [(&str, &[&str]); 10] = [
     ("fornax-core", &[]),
     ("fornax-data", &["fornax-core"]),
     ("fornax-layers", &["fornax-core", "fornax-data"]),
@@ -15,6 +15,7 @@ const DEPENDENCIES: [(&str, &[&str]); 9] = [
     ("fornax-train", &["fornax-core", "fornax-data", "fornax-layers", "fornax-optim"]),
     ("fornax-sequence", &["fornax-core", "fornax-data", "fornax-layers", "fornax-optim", "fornax-train"]),
     ("fornax-nlp", &["fornax-core", "fornax-data", "fornax-layers"]),
+    ("fornax-recommend", &["fornax-core", "fornax-data"]),
     (
         "fornax",
         &[
@@ -25,6 +26,7 @@ const DEPENDENCIES: [(&str, &[&str]); 9] = [
             "fornax-train",
             "fornax-sequence",
             "fornax-nlp",
+            "fornax-recommend",
         ],
     ),
     ("fornax-cli", &["fornax"]),
