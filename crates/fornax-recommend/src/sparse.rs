@@ -217,7 +217,6 @@ impl<R: Index, C: Index> SparseMatrix<R, C> {
     ///
     /// # Errors
     /// If one is negative, naming row and column.
-    #[allow(dead_code)]
     pub(crate) fn check_weights(&self) -> Result<()> {
         match self.entries().find(|(.., value)| *value < 0.0) {
             Some((row, column, value)) => {

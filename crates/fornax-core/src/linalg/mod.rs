@@ -1,10 +1,14 @@
 //! Linear algebra over slices, for crates that need no tensor.
 
+mod cholesky;
 mod matrix;
+mod normal;
 mod sparse;
 mod top_k;
 
+pub use cholesky::spd_inverse;
 pub use matrix::{Matrix, Number, multiply};
+pub use normal::NormalEquations;
 pub use sparse::SparseRows;
 pub use top_k::TopK;
 

@@ -22,7 +22,7 @@ const ACCUMULATED: usize = 64 << 20;
 const PARTS: usize = 16;
 
 impl<'a> SparseRows<'a> {
-    /// `out = scale A x`, for `x [columns, width]` and `out [rows, width]`; `width` is a multiple of 16.
+    /// `out = (scale A) x`, for `x [columns, width]` and `out [rows, width]`; `width` is a multiple of 16.
     ///
     /// ```
     /// use fornax_core::linalg::SparseRows;
@@ -46,7 +46,7 @@ impl<'a> SparseRows<'a> {
         });
     }
 
-    /// `out = scale^2 A^T A x`, for `x` and `out` of `[columns, width]`; `width` is a multiple of 16.
+    /// `out = (scale A)^T (scale A) x`, for `x` and `out` of `[columns, width]`; `width` is a multiple of 16.
     ///
     /// The product `A x` never is as a whole: each row's is added to what its columns get while it is in the cache. So all
     /// that is met at random is `x` and `out`.
@@ -124,7 +124,7 @@ simd_fn! {
     }
 }
 
-/// `out = scale` times the sum of the rows of `x` that the columns name, each times its value.
+/// `out =` the sum of the rows of `x` that the columns name, each times its scaled value.
 #[inline(always)]
 fn row_times<const FMA: bool>(
     columns: &[u32],
@@ -158,13 +158,12 @@ fn strip<const FMA: bool, const S: usize>(
     let mut sums = [0.0f32; S];
     for (&column, &value) in columns.iter().zip(values) {
         let row = &x[column as usize * width + at..][..S];
+        let value = scale * value;
         for lane in 0..S {
             sums[lane] = madd::<FMA>(value, row[lane], sums[lane]);
         }
     }
-    for (out, sum) in out[at..at + S].iter_mut().zip(sums) {
-        *out = scale * sum;
-    }
+    out[at..at + S].copy_from_slice(&sums);
 }
 
 #[cfg(test)]
