@@ -1,9 +1,10 @@
-//! The `fornax` command: demos of the listings, data sets, compiled backends.
+//! The `fornax` command: demos of the listings, data sets, recommenders, compiled backends.
 #![forbid(unsafe_code)]
 
 mod data;
 mod demo;
 mod device;
+mod recommend;
 mod sequences;
 
 use std::process::ExitCode;
@@ -24,6 +25,8 @@ enum Command {
     Demo(demo::Options),
     /// Named data sets: download or list them.
     Data(data::Options),
+    /// Recommenders: compare models on a log.
+    Recommend(recommend::Options),
 }
 
 fn main() -> ExitCode {
@@ -36,6 +39,7 @@ fn main() -> ExitCode {
     let outcome = match arguments.command {
         Command::Demo(options) => demo::run(&options),
         Command::Data(options) => data::run(options),
+        Command::Recommend(options) => recommend::run(options),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

@@ -55,6 +55,19 @@ index! {
     ItemIndex, "item"
 }
 
+/// A row or column of a matrix that is neither of users nor of items.
+impl Index for u32 {
+    const NAME: &'static str = "number";
+
+    fn new(number: u32) -> Self {
+        number
+    }
+
+    fn get(self) -> usize {
+        self as usize
+    }
+}
+
 /// Ids and their numbers, in the order in which they first came.
 ///
 /// ```

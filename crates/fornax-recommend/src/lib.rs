@@ -28,11 +28,13 @@ mod splits;
 mod svd;
 pub mod synthetic;
 
-pub use evaluation::{Evaluation, Interval, RankingMetric, RankingReport, RatingErrors};
+pub use evaluation::{Evaluation, Interval, RankingMetric, RankingReport, RatingErrors, RatingReport};
 pub use ids::{Id, Ids, Index, ItemIndex, UserIndex};
 pub use interactions::{Duplicates, Event, Interactions};
 pub use models::{
-    Ease, EaseModel, Factors, Ials, IalsModel, Popularity, PopularityModel, PureSvd, PureSvdModel,
+    Baseline, BaselineModel, Centering, CoClustering, CoClusteringModel, Ease, EaseModel, Factors, FunkSvd,
+    FunkSvdModel, Ials, IalsModel, Neighbours, NeighboursModel, Nmf, NmfModel, Popularity, PopularityModel,
+    Predict, PureSvd, PureSvdModel, Similarity, SlopeOne, SlopeOneModel, SvdPlusPlus, SvdPlusPlusModel,
 };
 pub use readers::{Delimited, Field, MovieLens, lightgcn, movielens, sequences};
 pub use recommend::{Filter, FoldIn, Recommend, Score, Scored, Similar};

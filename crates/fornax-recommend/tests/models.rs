@@ -1,5 +1,8 @@
 //! Laws of iALS and EASE: what they minimize, histories, permutations, threads, errors.
 
+mod common;
+
+use common::{Log, by_threads, random_log};
 use fornax_core::Philox;
 use fornax_recommend::{
     Duplicates, Ease, Filter, FoldIn, Ials, Index, Interactions, ItemIndex, Recommend, Score, Similar,
@@ -8,15 +11,8 @@ use fornax_recommend::{
 use nalgebra::{DMatrix, DVector};
 use proptest::prelude::*;
 
-type Log = Interactions<u32, u32>;
-
 fn log(users: usize, items: usize, count: usize, seed: u64) -> Log {
-    let mut random = Philox::new(seed);
-    let events = (0..count).map(|_| {
-        let (user, item) = (random.below(users) as u32, random.below(items) as u32);
-        (user, item, 1.0 + ((user + item) % 3) as f32)
-    });
-    Interactions::from_events(events, Duplicates::Last).unwrap()
+    random_log(users, items, count, seed, |user, item| 1.0 + ((user + item) % 3) as f32)
 }
 
 fn history(log: &Log, user: UserIndex) -> Vec<(ItemIndex, f32)> {
@@ -184,15 +180,11 @@ fn permutations_of_the_log_permute_results() {
 #[test]
 fn any_number_of_threads_gives_the_same_bits() {
     let log = log(300, 250, 9000, 8);
-    let run = |threads: usize| {
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-        pool.install(|| {
-            let ials = Ials::new(24).iterations(3).fit(&log).unwrap();
-            (ials.objectives().to_vec(), ials, Ease::new().fit(&log).unwrap())
-        })
-    };
-    let one = run(1);
-    assert!([2, 4].into_iter().all(|threads| run(threads) == one));
+    let [one, two, four] = by_threads(|| {
+        let ials = Ials::new(24).iterations(3).fit(&log).unwrap();
+        (ials.objectives().to_vec(), ials, Ease::new().fit(&log).unwrap())
+    });
+    assert!(one == two && one == four);
     assert_ne!(Ials::new(24).iterations(3).seed(1).fit(&log).unwrap(), one.1);
 }
 

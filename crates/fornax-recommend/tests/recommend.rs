@@ -1,8 +1,11 @@
 //! Laws of ranked lists: a full sort, filters, ties, permutations, histories, the same bits for any number of threads.
 
+mod common;
+
 use std::collections::HashSet;
 use std::ops::Range;
 
+use common::{Log, by_threads, random_log};
 use fornax_core::{Array, Philox};
 use fornax_recommend::{
     Duplicates, Factors, Filter, FoldIn, Index, Interactions, ItemIndex, Popularity, PureSvd, Recommend,
@@ -10,15 +13,8 @@ use fornax_recommend::{
 };
 use proptest::prelude::*;
 
-type Log = Interactions<u32, u32>;
-
 fn log(users: usize, items: usize, count: usize, seed: u64) -> Log {
-    let mut random = Philox::new(seed);
-    let events = (0..count).map(|_| {
-        let (user, item) = (random.below(users) as u32, random.below(items) as u32);
-        (user, item, 1.0 + ((user + item) % 3) as f32)
-    });
-    Interactions::from_events(events, Duplicates::Last).unwrap()
+    random_log(users, items, count, seed, |user, item| 1.0 + ((user + item) % 3) as f32)
 }
 
 /// Scores of few levels, so that many are equal.
@@ -181,15 +177,11 @@ fn similar_items_are_by_cosine() {
 fn any_number_of_threads_gives_the_same_bits() {
     let log = log(300, 1500, 9000, 8);
     let users: Vec<UserIndex> = (0..log.users().len() as u32).map(UserIndex::new).collect();
-    let run = |threads: usize| {
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-        pool.install(|| {
-            let model = PureSvd::new(16).fit(&log).unwrap();
-            model.recommend_all(&users, 10, &Filter::unseen(&log)).unwrap()
-        })
-    };
-    let one = run(1);
-    assert!([2, 4].into_iter().all(|threads| run(threads) == one));
+    let [one, two, four] = by_threads(|| {
+        let model = PureSvd::new(16).fit(&log).unwrap();
+        model.recommend_all(&users, 10, &Filter::unseen(&log)).unwrap()
+    });
+    assert!(one == two && one == four);
 }
 
 #[test]

@@ -1,5 +1,8 @@
 //! Laws of the truncated SVD: nalgebra's dense one, SciPy's svds, the same bits for any number of threads, errors.
 
+mod common;
+
+use common::by_threads;
 use fornax_core::{Array, Philox};
 use fornax_recommend::{ItemIndex, SparseMatrix, Svd, TruncatedSvd, UserIndex, UserItems};
 use proptest::prelude::*;
@@ -130,16 +133,12 @@ fn scipy_finds_the_same() {
 #[test]
 fn any_number_of_threads_gives_the_same_bits() {
     let (sparse, dense) = thinned(&matrix(900, 400, 0.99, 3), 12.0);
-    let run = |threads: usize| {
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-        pool.install(|| {
-            let svd = TruncatedSvd::new(20);
-            let found = [svd.decompose(&sparse).unwrap(), svd.decompose(&dense).unwrap()];
-            found.map(|svd| [svd.left().to_f32(), svd.singular_values().to_vec(), svd.right().to_f32()])
-        })
-    };
-    let one = run(1);
-    assert!([2, 4].into_iter().all(|threads| run(threads) == one));
+    let [one, two, four] = by_threads(|| {
+        let svd = TruncatedSvd::new(20);
+        let found = [svd.decompose(&sparse).unwrap(), svd.decompose(&dense).unwrap()];
+        found.map(|svd| [svd.left().to_f32(), svd.singular_values().to_vec(), svd.right().to_f32()])
+    });
+    assert!(one == two && one == four);
     let other = TruncatedSvd::new(20).seed(1).decompose(&sparse).unwrap();
     assert_ne!(other.right().to_f32(), one[0][2]);
 }

@@ -6,7 +6,7 @@ mod ratings;
 mod report;
 
 pub use metric::RankingMetric;
-pub use ratings::RatingErrors;
+pub use ratings::{RatingErrors, RatingReport};
 pub use report::{Interval, RankingReport};
 
 use fornax_core::{Error, Philox, Result};

@@ -2,6 +2,10 @@
 
 use fornax_core::{Error, Result};
 
+use crate::ids::Id;
+use crate::models::Predict;
+use crate::splits::Split;
+
 /// The errors of predicted ratings.
 ///
 /// ```
@@ -55,5 +59,41 @@ impl RatingErrors {
     /// The mean of the absolute errors.
     pub fn mae(&self) -> f64 {
         self.sizes / self.count as f64
+    }
+}
+
+/// The errors of a model on a split.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct RatingReport {
+    all: RatingErrors,
+    known: Option<RatingErrors>,
+}
+
+impl RatingReport {
+    /// Predicts every rating that is held out.
+    ///
+    /// # Errors
+    /// If a prediction or rating is not finite.
+    pub fn of<U: Id, I: Id>(model: &impl Predict, split: &Split<U, I>) -> Result<Self> {
+        let known = split.test.known().entries();
+        let known: Vec<(f32, f32)> =
+            known.map(|(user, item, rating)| (model.predict(Some(user), Some(item)), rating)).collect();
+        let cold = split.test.cold_users().iter().chain(split.test.cold_items()).map(|event| {
+            let (user, item) = (split.train.users().get(&event.user), split.train.items().get(&event.item));
+            (model.predict(user, item), event.value)
+        });
+        let all = RatingErrors::of(known.iter().copied().chain(cold))?;
+        let known = if known.is_empty() { None } else { Some(RatingErrors::of(known)?) };
+        Ok(Self { all, known })
+    }
+
+    /// Of all ratings: those of users or items that the training part does not know by what the model falls back on.
+    pub fn all(&self) -> RatingErrors {
+        self.all
+    }
+
+    /// Of ratings of known users for known items; none where there is none.
+    pub fn known(&self) -> Option<RatingErrors> {
+        self.known
     }
 }

@@ -75,7 +75,8 @@ impl Ials {
         Self { factors, alpha: 1.0, regularization: 1.0, frequency: 0.0, iterations: 15, seed: 0 }
     }
 
-    /// How much more an interaction of weight 1 counts than an unknown pair.
+    /// How much more an interaction of weight 1 counts than an unknown pair. The confidence of the library `implicit` is
+    /// `alpha w`, without the 1: its 5 for weights of 1 is 4 here.
     pub fn alpha(self, alpha: f32) -> Self {
         Self { alpha, ..self }
     }
