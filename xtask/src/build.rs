@@ -4,7 +4,7 @@ use crate::Outcome;
 use crate::process::cargo;
 
 /// The crates that users depend on.
-pub(crate) const CRATES: [&str; 8] = [
+pub(crate) const CRATES: [&str; 9] = [
     "fornax-core",
     "fornax-data",
     "fornax-layers",
@@ -12,6 +12,7 @@ pub(crate) const CRATES: [&str; 8] = [
     "fornax-train",
     "fornax-sequence",
     "fornax-nlp",
+    "fornax-recommend",
     "fornax",
 ];
 

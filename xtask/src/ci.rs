@@ -22,7 +22,7 @@ fn demo() -> Outcome {
     let mut command = Command::new(target().join("release/fornax"));
     let lines = output(command.args(["demo", "--json"]), "fornax demo --json")?;
     print!("{lines}");
-    for listing in ["dense", "cnn", "rnn", "text"] {
+    for listing in ["dense", "cnn", "rnn", "text", "recommend"] {
         let line = lines.lines().find(|line| line.contains(&format!("\"listing\":\"{listing}\"")));
         let line = line.ok_or_else(|| format!("the demo printed no line for {listing}"))?;
         if !line.contains("\"synthetic\":true") {

@@ -7,7 +7,7 @@ use crate::Outcome;
 use crate::process::root;
 
 /// What each crate may depend on inside the workspace (`[dependencies]`, not tests).
-const DEPENDENCIES: [(&str, &[&str]); 9] = [
+const DEPENDENCIES: [(&str, &[&str]); 10] = [
     ("fornax-core", &[]),
     ("fornax-data", &["fornax-core"]),
     ("fornax-layers", &["fornax-core", "fornax-data"]),
@@ -18,6 +18,7 @@ const DEPENDENCIES: [(&str, &[&str]); 9] = [
         "fornax-nlp",
         &["fornax-core", "fornax-data", "fornax-layers", "fornax-optim", "fornax-train", "fornax-sequence"],
     ),
+    ("fornax-recommend", &["fornax-core", "fornax-data"]),
     (
         "fornax",
         &[
@@ -28,6 +29,7 @@ const DEPENDENCIES: [(&str, &[&str]); 9] = [
             "fornax-train",
             "fornax-sequence",
             "fornax-nlp",
+            "fornax-recommend",
         ],
     ),
     ("fornax-cli", &["fornax"]),

@@ -10,14 +10,14 @@ use fornax::train::{History, Model};
 use fornax::{Error, Result};
 
 use crate::device::{Job, dispatch};
-use crate::sequences;
+use crate::{recommend, sequences};
 
 #[derive(Args)]
 pub(crate) struct Options {
-    /// Listings to run, with commas between: dense, cnn, rnn, text.
+    /// Listings to run, with commas between: dense, cnn, rnn, text, recommend.
     #[arg(long, value_delimiter = ',')]
     only: Vec<String>,
-    /// Directory with real data (mnist, timeseries, imdb); without it, 6 000 synthetic samples.
+    /// Directory with real data (mnist, timeseries, imdb, ml-100k); without it, synthetic samples.
     #[arg(long)]
     data: Option<PathBuf>,
     /// cpu, ndarray, flex, cuda or cuda:N.
@@ -83,15 +83,16 @@ struct Row {
 }
 
 pub(crate) fn run(options: &Options) -> Result<()> {
-    let names: Vec<&str> = LISTINGS.iter().map(|listing| listing.name).collect();
+    let mut names: Vec<&str> = LISTINGS.iter().map(|listing| listing.name).collect();
+    names.push(recommend::LISTING);
     if let Some(unknown) = options.only.iter().find(|name| !names.contains(&name.as_str())) {
         return Err(Error::argument("--only", unknown, format!("some of {}", names.join(", "))));
     }
     let device: DeviceName = options.device.parse()?;
     let epochs = options.epochs.unwrap_or(if options.data.is_some() { 5 } else { 1 }) as usize;
-    let chosen = LISTINGS
-        .iter()
-        .filter(|listing| options.only.is_empty() || options.only.iter().any(|name| name == listing.name));
+    let is_chosen =
+        |listing: &str| options.only.is_empty() || options.only.iter().any(|name| name == listing);
+    let chosen = LISTINGS.iter().filter(|listing| is_chosen(listing.name));
     // All data is read first: a file that is missing is no reason to lose a training.
     let trainings = chosen.map(|listing| {
         let split = match &options.data {
@@ -101,8 +102,11 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         let data = listing.data[usize::from(options.data.is_none())];
         Ok(Training { listing, data, split, seed: options.seed, epochs, quiet: options.json })
     });
+    let trainings = trainings.collect::<Result<Vec<_>>>()?;
+    let log = is_chosen(recommend::LISTING).then(|| recommend::log(options.data.as_deref(), options.seed));
+    let log = log.transpose()?;
     let mut rows: Vec<Row> = vec![];
-    for training in trainings.collect::<Result<Vec<_>>>()? {
+    for training in trainings {
         let row = dispatch(device, training)?;
         if options.json {
             println!("{}", json(&row, options, device, epochs));
@@ -116,10 +120,15 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     if rows.iter().any(|row| row.history.interrupted()) {
         eprintln!("interrupted: the figures are those of an unfinished training");
     }
-    if !options.json {
+    if !options.json && (!rows.is_empty() || log.is_none()) {
         print_table(&rows, options, device, epochs);
     }
-    Ok(())
+    match log {
+        Some(log) if !rows.iter().any(|row| row.history.interrupted()) => {
+            recommend::listing(&log, options.data.is_none(), options.seed, options.json)
+        }
+        _ => Ok(()),
+    }
 }
 
 struct Training {

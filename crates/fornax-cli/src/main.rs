@@ -1,9 +1,10 @@
-//! The `fornax` command: demos of the listings, data sets, text classifiers, word vectors, compiled backends.
+//! The `fornax` command: demos of the listings, data sets, text classifiers, word vectors, recommenders, backends.
 #![forbid(unsafe_code)]
 
 mod data;
 mod demo;
 mod device;
+mod recommend;
 mod sequences;
 mod text;
 mod vectors;
@@ -30,6 +31,8 @@ enum Command {
     Vectors(vectors::Options),
     /// Text classifiers: train, predict, evaluate.
     Text(text::Options),
+    /// Recommenders: compare models on a log.
+    Recommend(recommend::Options),
 }
 
 fn main() -> ExitCode {
@@ -44,6 +47,7 @@ fn main() -> ExitCode {
         Command::Data(options) => data::run(options),
         Command::Vectors(options) => vectors::run(options),
         Command::Text(options) => text::run(options),
+        Command::Recommend(options) => recommend::run(options),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

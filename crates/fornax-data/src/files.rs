@@ -33,7 +33,7 @@ pub fn read_error(path: &Path, error: io::Error) -> Error {
 }
 
 /// The first of `names` (or of `names` with `.gz`) that is a file in `dir`.
-pub(crate) fn find(dir: &Path, names: &[&str]) -> Option<PathBuf> {
+pub fn find(dir: &Path, names: &[&str]) -> Option<PathBuf> {
     names.iter().flat_map(|name| [dir.join(name), dir.join(format!("{name}.gz"))]).find(|path| path.is_file())
 }
 

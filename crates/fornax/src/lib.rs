@@ -22,7 +22,7 @@
 //!
 //! `Cpu` becomes `Cuda` and nothing else changes. The crates behind this one can be used alone: `fornax-core`
 //! (backends and their operations), `fornax-data`, `fornax-layers`, `fornax-optim`, `fornax-train`,
-//! `fornax-sequence`, `fornax-nlp`.
+//! `fornax-sequence`, `fornax-nlp`, `fornax-recommend`.
 #![forbid(unsafe_code)]
 
 mod loading;
@@ -33,6 +33,7 @@ pub use fornax_data as data;
 pub use fornax_layers as layers;
 pub use fornax_nlp as nlp;
 pub use fornax_optim as optim;
+pub use fornax_recommend as recommend;
 pub use fornax_sequence as sequence;
 pub use fornax_train as train;
 pub use loading::{Load, load_network, registry};
@@ -80,6 +81,10 @@ pub mod prelude {
         TfidfRegression, TfidfVectorizer, Word2Vec,
     };
     pub use fornax_optim::{Adadelta, Adagrad, Adam, AdamW, Adamax, Lion, Nadam, RMSprop, SGD, Schedule};
+    pub use fornax_recommend::{
+        Duplicates, Ease, Evaluation, Filter, FoldIn, Ials, Interactions, Popularity, PureSvd, RankingMetric,
+        Recommend, Score, Similar, TruncatedSvd, movielens,
+    };
     pub use fornax_sequence::crf::{CRF, CrfLoss};
     pub use fornax_sequence::ctc::{Ctc, CtcDecoder};
     pub use fornax_sequence::decoding::{BeamSearch, Sampling, StepDecoder, greedy};

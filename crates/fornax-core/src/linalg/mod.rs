@@ -1,5 +1,17 @@
 //! Linear algebra over slices, for crates that need no tensor.
 
+mod cholesky;
+mod matrix;
+mod normal;
+mod sparse;
+mod top_k;
+
+pub use cholesky::spd_inverse;
+pub use matrix::{Matrix, Number, multiply};
+pub use normal::NormalEquations;
+pub use sparse::SparseRows;
+pub use top_k::TopK;
+
 use crate::{Error, Result};
 
 /// The products of every row of `x [n, width]` with every row of `y [m, width]`, as `[n, m]`.
@@ -23,35 +35,7 @@ pub fn row_products(x: &[f32], y: &[f32], width: usize) -> Result<Vec<f32>> {
     if out.is_empty() {
         return Ok(out);
     }
-    let threads = rayon::current_num_threads();
-    let parallelism = match n * m * width >= 4 << 20 && threads > 1 {
-        true => gemm::Parallelism::Rayon(threads),
-        false => gemm::Parallelism::None,
-    };
-    // SAFETY: the three matrices lie in their slices, which have as many numbers as checked above.
-    unsafe {
-        gemm::gemm(
-            n,
-            m,
-            width,
-            out.as_mut_ptr(),
-            1,
-            m as isize,
-            false,
-            x.as_ptr(),
-            1,
-            width as isize,
-            y.as_ptr(),
-            width as isize,
-            1,
-            0.0,
-            1.0,
-            false,
-            false,
-            false,
-            parallelism,
-        );
-    }
+    multiply(1.0, Matrix::new(x, n, width), Matrix::new(y, m, width).t(), 0.0, &mut out, m);
     Ok(out)
 }
 

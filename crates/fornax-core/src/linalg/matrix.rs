@@ -1,0 +1,170 @@
+//! Products of matrices in slices, by the `gemm` crate.
+
+/// The numbers that matrices hold.
+pub trait Number: Copy + Send + Sync + PartialEq + std::ops::Mul<Output = Self> + Sealed + 'static {
+    /// 0.
+    const ZERO: Self;
+}
+
+impl Number for f32 {
+    const ZERO: Self = 0.0;
+}
+
+impl Number for f64 {
+    const ZERO: Self = 0.0;
+}
+
+use sealed::Sealed;
+
+mod sealed {
+    pub trait Sealed {}
+    impl Sealed for f32 {}
+    impl Sealed for f64 {}
+}
+
+/// A matrix in a slice: element `(r, c)` lies at `r * row_stride + c * column_stride`.
+#[derive(Clone, Copy, Debug)]
+pub struct Matrix<'a, T> {
+    values: &'a [T],
+    shape: [usize; 2],
+    strides: [usize; 2],
+}
+
+impl<'a, T: Number> Matrix<'a, T> {
+    /// A row-major matrix without gaps.
+    ///
+    /// # Panics
+    /// If the slice is shorter.
+    pub fn new(values: &'a [T], rows: usize, columns: usize) -> Self {
+        Self::strided(values, rows, columns, columns)
+    }
+
+    /// A matrix whose rows begin `stride` elements apart.
+    ///
+    /// # Panics
+    /// If rows overlap or the slice is too short for the last one.
+    pub fn strided(values: &'a [T], rows: usize, columns: usize, stride: usize) -> Self {
+        let end = if rows == 0 || columns == 0 { Some(0) } else { end(rows, columns, stride) };
+        assert!(
+            columns <= stride && end.is_some_and(|end| end <= values.len()),
+            "{rows} x {columns} of stride {stride} in {} numbers",
+            values.len()
+        );
+        Self { values, shape: [rows, columns], strides: [stride, 1] }
+    }
+
+    /// The transpose.
+    pub fn t(self) -> Self {
+        let ([rows, columns], [row, column]) = (self.shape, self.strides);
+        Self { values: self.values, shape: [columns, rows], strides: [column, row] }
+    }
+}
+
+fn end(rows: usize, columns: usize, stride: usize) -> Option<usize> {
+    (rows - 1).checked_mul(stride)?.checked_add(columns)
+}
+
+/// What a product has to cost to be worth several threads, in multiply-adds.
+const WORTH_THREADS: usize = 4 << 20;
+
+/// `out = alpha a b + beta out`, for rows of `out` that begin `stride` elements apart; with a `beta` of 0 what was there does
+/// not count, be it NaN.
+///
+/// Sums do not depend on the number of threads.
+///
+/// ```
+/// use fornax_core::linalg::{Matrix, multiply};
+///
+/// let (a, b) = ([1.0, 2.0, 3.0, 4.0], [5.0, 6.0]);
+/// let mut out = [1.0; 2];
+/// multiply(1.0, Matrix::new(&a, 2, 2), Matrix::new(&b, 2, 1), -1.0, &mut out, 1);
+/// assert_eq!(out, [16.0, 38.0]);
+/// ```
+///
+/// # Panics
+/// If the shapes do not fit or `out` is too short.
+pub fn multiply<T: Number>(
+    alpha: T,
+    a: Matrix<'_, T>,
+    b: Matrix<'_, T>,
+    beta: T,
+    out: &mut [T],
+    stride: usize,
+) {
+    let ([m, k], [b_rows, n]) = (a.shape, b.shape);
+    assert_eq!(k, b_rows, "the columns of {:?} meet the rows of {:?}", a.shape, b.shape);
+    if m == 0 || n == 0 {
+        return;
+    }
+    assert!(
+        n <= stride && end(m, n, stride).is_some_and(|end| end <= out.len()),
+        "a product of {m} x {n} of stride {stride} in {} numbers",
+        out.len()
+    );
+    if k == 0 {
+        for row in out.chunks_mut(stride).take(m) {
+            row[..n].iter_mut().for_each(|x| *x = if beta == T::ZERO { T::ZERO } else { beta * *x });
+        }
+        return;
+    }
+    let threads = rayon::current_num_threads();
+    let parallelism = match m.saturating_mul(n).saturating_mul(k) >= WORTH_THREADS && threads > 1 {
+        true => gemm::Parallelism::Rayon(threads),
+        false => gemm::Parallelism::None,
+    };
+    // SAFETY: `Matrix` holds what it says, the assertion above bounds `out`, which is borrowed exclusively.
+    unsafe {
+        gemm::gemm(
+            m,
+            n,
+            k,
+            out.as_mut_ptr(),
+            1,
+            stride as isize,
+            beta != T::ZERO,
+            a.values.as_ptr(),
+            a.strides[1] as isize,
+            a.strides[0] as isize,
+            b.values.as_ptr(),
+            b.strides[1] as isize,
+            b.strides[0] as isize,
+            beta,
+            alpha,
+            false,
+            false,
+            false,
+            parallelism,
+        );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn products_of_any_layout_are_those_of_loops() {
+        for [m, n, k] in [[1, 1, 1], [3, 5, 7], [17, 1, 9], [1, 20, 30], [40, 33, 0], [130, 90, 70]] {
+            let values =
+                |len: usize, seed: f64| (0..len).map(|at| (at as f64 * seed).sin()).collect::<Vec<_>>();
+            let (a, b) = (values(m * (k + 2), 0.7), values(n * (k + 1), 1.3));
+            let before = values(m * (n + 3), 0.4);
+            let mut out = before.clone();
+            let left = Matrix::strided(&a, m, k, k + 2);
+            multiply(0.5, left, Matrix::strided(&b, n, k, k + 1).t(), -2.0, &mut out, n + 3);
+            for (at, (&out, &before)) in out.iter().zip(&before).enumerate() {
+                let (row, column) = (at / (n + 3), at % (n + 3));
+                let wanted = if column < n {
+                    let sum: f64 = (0..k).map(|t| a[row * (k + 2) + t] * b[column * (k + 1) + t]).sum();
+                    0.5 * sum - 2.0 * before
+                } else {
+                    before
+                };
+                assert!((out - wanted).abs() < 1e-12, "{m} x {n} x {k} at {at}: {out}, wanted {wanted}");
+            }
+        }
+        let mut unset = [f32::NAN; 2];
+        multiply(1.0, Matrix::new(&[1.0], 1, 1), Matrix::new(&[2.0, 3.0], 1, 2), 0.0, &mut unset, 2);
+        assert_eq!(unset, [2.0, 3.0]);
+    }
+}

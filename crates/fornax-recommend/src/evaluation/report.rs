@@ -1,0 +1,155 @@
+//! [`RankingReport`]: a value for each user, their means with bootstrap intervals, and what the lists have in common.
+
+use fornax_core::{Error, Philox, Result};
+
+use super::{RankingMetric, Ranks};
+use crate::ids::UserIndex;
+use crate::sparse::UserItems;
+
+/// What an [`Evaluation`](super::Evaluation) found.
+#[derive(Clone, Debug)]
+pub struct RankingReport {
+    k: usize,
+    sampled: Option<usize>,
+    ranks: Vec<Ranks>,
+    lists: Option<Lists>,
+    cold: [usize; 2],
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Lists {
+    coverage: f64,
+    gini: f64,
+    novelty: f64,
+}
+
+/// Between what bounds a mean lies.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Interval {
+    /// The lower bound.
+    pub low: f64,
+    /// The upper bound.
+    pub high: f64,
+}
+
+impl RankingReport {
+    pub(super) fn new(
+        k: usize,
+        sampled: Option<usize>,
+        ranks: Vec<Ranks>,
+        lists: Option<Vec<Vec<u32>>>,
+        train: &UserItems,
+        cold: [usize; 2],
+    ) -> Self {
+        let lists = lists.map(|lists| Lists::of(&lists, train));
+        Self { k, sampled, ranks, lists, cold }
+    }
+
+    /// The users with a relevant item, in the order of [`values`](Self::values).
+    pub fn users(&self) -> impl ExactSizeIterator<Item = UserIndex> {
+        self.ranks.iter().map(|ranks| ranks.user)
+    }
+
+    /// The value of each user.
+    pub fn values(&self, metric: RankingMetric) -> Vec<f64> {
+        self.ranks.iter().map(|ranks| metric.value(&ranks.ranks, ranks.candidates, self.k)).collect()
+    }
+
+    /// The mean over users.
+    pub fn mean(&self, metric: RankingMetric) -> f64 {
+        mean(&self.values(metric))
+    }
+
+    /// Where the mean over other users of the same kind would lie with the probability `level`: percentiles of the means of
+    /// 1000 draws of as many users, with replacement (Efron 1979).
+    ///
+    /// # Errors
+    /// If the level is not between 0 and 1.
+    pub fn interval(&self, metric: RankingMetric, level: f64, seed: u64) -> Result<Interval> {
+        const DRAWS: usize = 1000;
+        if !(level > 0.0 && level < 1.0) {
+            return Err(Error::argument("level", level, "between 0 and 1, both excluded"));
+        }
+        let values = self.values(metric);
+        let mut random = Philox::new(seed).named("bootstrap");
+        let mut draw = || (0..values.len()).map(|_| values[random.below(values.len())]).sum::<f64>();
+        let mut means: Vec<f64> = (0..DRAWS).map(|_| draw() / values.len() as f64).collect();
+        means.sort_by(f64::total_cmp);
+        let at = |share: f64| means[(share * (DRAWS - 1) as f64).round() as usize];
+        Ok(Interval { low: at((1.0 - level) / 2.0), high: at((1.0 + level) / 2.0) })
+    }
+
+    /// The share of the items that are in a list; none of a sample.
+    pub fn coverage(&self) -> Option<f64> {
+        self.lists.map(|lists| lists.coverage)
+    }
+
+    /// The Gini coefficient of how often each item is in a list: 0 if all are equally often, nearly 1 if it is always the same
+    /// few; none of a sample.
+    pub fn gini(&self) -> Option<f64> {
+        self.lists.map(|lists| lists.gini)
+    }
+
+    /// The mean of `-log2` of the share of the training users who have an interaction with a listed item, in bits (Zhou et al.
+    /// 2010): more for what few know; none of a sample.
+    pub fn novelty(&self) -> Option<f64> {
+        self.lists.map(|lists| lists.novelty)
+    }
+
+    /// Held-out interactions of users that the training part does not know; they are in no figure.
+    pub fn cold_users(&self) -> usize {
+        self.cold[0]
+    }
+
+    /// Held-out interactions of known users with items that the training part does not know; they are in no figure.
+    pub fn cold_items(&self) -> usize {
+        self.cold[1]
+    }
+
+    /// `all items`, or `sampled(n)`.
+    pub fn protocol(&self) -> String {
+        self.sampled.map_or("all items".into(), |count| format!("sampled({count})"))
+    }
+}
+
+impl std::fmt::Display for RankingReport {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let [users, items] = self.cold;
+        writeln!(
+            f,
+            "{} users, {}; cold: {users} of users, {items} of items",
+            self.ranks.len(),
+            self.protocol()
+        )?;
+        let figures = RankingMetric::ALL.map(|metric| (metric.name(self.k), self.mean(metric)));
+        let lists = self.lists.map(|lists| {
+            [("coverage", lists.coverage), ("Gini", lists.gini), ("novelty", lists.novelty)]
+                .map(|(name, value)| (name.to_string(), value))
+        });
+        let figures = figures.into_iter().chain(lists.into_iter().flatten());
+        let figures: Vec<String> = figures.map(|(name, value)| format!("{name} {value:.4}")).collect();
+        f.write_str(&figures.join(", "))
+    }
+}
+
+impl Lists {
+    fn of(lists: &[Vec<u32>], train: &UserItems) -> Self {
+        let (mut shown, mut known) = (vec![0usize; train.columns()], vec![0usize; train.columns()]);
+        lists.iter().flatten().for_each(|&item| shown[item as usize] += 1);
+        train.indices().iter().for_each(|&item| known[item as usize] += 1);
+        let users = train.rows() as f64;
+        let information = |&item: &u32| -(known[item as usize] as f64 / users).log2();
+        let total: usize = shown.iter().sum();
+        let novelty = lists.iter().flatten().map(information).sum::<f64>() / total.max(1) as f64;
+        let coverage = shown.iter().filter(|&&count| count > 0).count() as f64 / shown.len() as f64;
+        shown.sort_unstable();
+        let n = shown.len() as f64;
+        let ranked =
+            shown.iter().zip(1..).map(|(&count, rank)| (2.0 * f64::from(rank) - n - 1.0) * count as f64);
+        Self { coverage, gini: ranked.sum::<f64>() / (n * total.max(1) as f64), novelty }
+    }
+}
+
+fn mean(values: &[f64]) -> f64 {
+    values.iter().sum::<f64>() / values.len() as f64
+}

@@ -1,0 +1,313 @@
+//! [`Interactions`]: who did what with which item, how much and when; each pair of user and item once.
+
+use fornax_core::{Error, Result};
+
+use crate::ids::{Id, Ids, Index, ItemIndex, UserIndex};
+use crate::sparse::{SparseMatrix, UserItems};
+
+/// A line of a log: a user did something with an item.
+///
+/// A pair stands for the value 1, `(user, item, value)` and `(user, item, value, time)` for what they say.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Event<U, I> {
+    /// Who.
+    pub user: U,
+    /// With what.
+    pub item: I,
+    /// A rating, a count or a weight.
+    pub value: f32,
+    /// When, in any unit that ascends.
+    pub time: Option<i64>,
+}
+
+impl<U, I> From<(U, I)> for Event<U, I> {
+    fn from((user, item): (U, I)) -> Self {
+        Self { user, item, value: 1.0, time: None }
+    }
+}
+
+impl<U, I> From<(U, I, f32)> for Event<U, I> {
+    fn from((user, item, value): (U, I, f32)) -> Self {
+        Self { user, item, value, time: None }
+    }
+}
+
+impl<U, I> From<(U, I, f32, i64)> for Event<U, I> {
+    fn from((user, item, value, time): (U, I, f32, i64)) -> Self {
+        Self { user, item, value, time: Some(time) }
+    }
+}
+
+/// What becomes of several events of one user with one item. The order is that of time, else that of the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Duplicates {
+    /// The last one stays: a rating that was changed.
+    Last,
+    /// The first one stays.
+    First,
+    /// Their values are added up, the last time stays: counts.
+    Sum,
+    /// The largest value stays, with the last time.
+    Max,
+    /// They are an error.
+    Error,
+}
+
+/// Interactions of users with items, each pair once: the numbers of ids, a sparse matrix of values, and times.
+///
+/// Users and items are numbered as they first come. Interactions are ordered by user, then by item.
+///
+/// ```
+/// use fornax_recommend::{Duplicates, Interactions};
+///
+/// let log = Interactions::from_events([("ann", 7, 4.0), ("bob", 9, 2.0), ("ann", 7, 5.0)], Duplicates::Last)?;
+/// assert_eq!((log.users().len(), log.items().len(), log.len()), (2, 2, 2));
+/// let (ann, seven) = (log.users().expect("ann")?, log.items().expect(&7)?);
+/// assert_eq!(log.matrix().value(ann, seven), Some(5.0));
+/// # Ok::<(), fornax_core::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Interactions<U = String, I = String> {
+    users: Ids<U, UserIndex>,
+    items: Ids<I, ItemIndex>,
+    matrix: UserItems,
+    /// As the entries of the matrix.
+    times: Option<Vec<i64>>,
+}
+
+impl<U, I> AsRef<UserItems> for Interactions<U, I> {
+    fn as_ref(&self) -> &UserItems {
+        &self.matrix
+    }
+}
+
+impl<U: Id, I: Id> Interactions<U, I> {
+    /// The interactions of events in memory.
+    ///
+    /// # Errors
+    /// If there is none, a value is not finite (also as a sum), only some have a time, a pair comes twice under
+    /// [`Duplicates::Error`], or there are 2^32 users or items.
+    pub fn from_events<E: Into<Event<U, I>>>(
+        events: impl IntoIterator<Item = E>,
+        duplicates: Duplicates,
+    ) -> Result<Self> {
+        let mut log = Log::default();
+        for (number, event) in events.into_iter().enumerate() {
+            log.push(event.into()).map_err(|error| error.within(format!("event {number}")))?;
+        }
+        log.finish(duplicates)
+    }
+
+    /// The users.
+    pub fn users(&self) -> &Ids<U, UserIndex> {
+        &self.users
+    }
+
+    /// The items.
+    pub fn items(&self) -> &Ids<I, ItemIndex> {
+        &self.items
+    }
+
+    /// The values, `[users, items]`.
+    pub fn matrix(&self) -> &UserItems {
+        &self.matrix
+    }
+
+    /// The time of each entry of the matrix, row by row; none where the log has no times.
+    pub fn times(&self) -> Option<&[i64]> {
+        self.times.as_deref()
+    }
+
+    /// The number of interactions.
+    pub fn len(&self) -> usize {
+        self.matrix.len()
+    }
+
+    /// Whether there is none; never.
+    pub fn is_empty(&self) -> bool {
+        self.matrix.is_empty()
+    }
+
+    /// All interactions as events, by user, then by item.
+    pub fn events(&self) -> impl Iterator<Item = Event<U, I>> {
+        self.matrix.entries().enumerate().map(|(at, (user, item, value))| Event {
+            user: self.users.id(user).clone(),
+            item: self.items.id(item).clone(),
+            value,
+            time: self.times.as_ref().map(|times| times[at]),
+        })
+    }
+
+    /// The interactions that `keep` says, of what users, items, values and times; ids without one are forgotten.
+    ///
+    /// # Errors
+    /// If none is left.
+    pub fn filter(&self, mut keep: impl FnMut(&U, &I, f32, Option<i64>) -> bool) -> Result<Self> {
+        let entries = self.matrix.entries().enumerate();
+        let kept: Vec<bool> = entries
+            .map(|(at, (user, item, value))| {
+                let time = self.times.as_ref().map(|times| times[at]);
+                keep(self.users.id(user), self.items.id(item), value, time)
+            })
+            .collect();
+        self.select(&kept)
+    }
+
+    /// The same interactions with other values, for example a logarithm of counts.
+    ///
+    /// # Errors
+    /// If a new value is not finite.
+    pub fn map_values(&self, map: impl Fn(f32) -> f32) -> Result<Self> {
+        Ok(Self { matrix: self.matrix.map_values(map)?, ..self.clone() })
+    }
+
+    /// The largest part in which every user has `per_user` interactions and every item `per_item`: those with fewer are taken
+    /// away until there is none (the k-core of the graph of users and items).
+    ///
+    /// # Errors
+    /// If nothing is left.
+    pub fn k_core(&self, per_user: usize, per_item: usize) -> Result<Self> {
+        let columns = self.matrix.transposed();
+        let mut counts = [self.matrix.offsets(), columns.offsets()]
+            .map(|offsets| offsets.windows(2).map(|range| range[1] - range[0]).collect::<Vec<usize>>());
+        let least = [per_user, per_item];
+        // What falls below the least number takes one away from each of its neighbours, at most once each.
+        let mut falling: Vec<(usize, usize)> = (0..2)
+            .flat_map(|side| (0..counts[side].len()).map(move |at| (side, at)))
+            .filter(|&(side, at)| counts[side][at] < least[side])
+            .collect();
+        let mut gone = counts.each_ref().map(|counts| vec![false; counts.len()]);
+        falling.iter().for_each(|&(side, at)| gone[side][at] = true);
+        while let Some((side, at)) = falling.pop() {
+            let neighbours = match side {
+                0 => self.matrix.row(UserIndex::new(at as u32)).0,
+                _ => columns.row(ItemIndex::new(at as u32)).0,
+            };
+            let other = 1 - side;
+            for &neighbour in neighbours {
+                let neighbour = neighbour as usize;
+                counts[other][neighbour] -= 1;
+                if counts[other][neighbour] < least[other] && !gone[other][neighbour] {
+                    gone[other][neighbour] = true;
+                    falling.push((other, neighbour));
+                }
+            }
+        }
+        let kept = self.matrix.entries().map(|(user, item, _)| !gone[0][user.get()] && !gone[1][item.get()]);
+        self.select(&kept.collect::<Vec<bool>>()).map_err(|error| {
+            error.within(format!("k-core of {per_user} interactions a user and {per_item} an item"))
+        })
+    }
+
+    /// The entries that `keep` says, with the ids that occur in them.
+    pub(crate) fn select(&self, keep: &[bool]) -> Result<Self> {
+        let mut seen = (vec![false; self.users.len()], vec![false; self.items.len()]);
+        for ((user, item, _), _) in self.matrix.entries().zip(keep).filter(|(_, keep)| **keep) {
+            (seen.0[user.get()], seen.1[item.get()]) = (true, true);
+        }
+        let (users, new_users) = self.users.select(&seen.0);
+        let (items, new_items) = self.items.select(&seen.1);
+        let (mut offsets, mut indices, mut values) = (vec![0; users.len() + 1], vec![], vec![]);
+        let mut times = self.times.as_ref().map(|_| vec![]);
+        for (at, (user, item, value)) in self.matrix.entries().enumerate().filter(|(at, _)| keep[*at]) {
+            let (Some(user), Some(item)) = (new_users[user.get()], new_items[item.get()]) else { continue };
+            offsets[user as usize + 1] += 1;
+            indices.push(item);
+            values.push(value);
+            if let (Some(times), Some(all)) = (&mut times, &self.times) {
+                times.push(all[at]);
+            }
+        }
+        if indices.is_empty() {
+            return Err(Error::data("interactions", "none left", "at least one"));
+        }
+        (0..users.len()).for_each(|user| offsets[user + 1] += offsets[user]);
+        let matrix = SparseMatrix::from_parts(items.len(), offsets, indices, values);
+        Ok(Self { users, items, matrix, times })
+    }
+}
+
+/// A log while it is read.
+pub(crate) struct Log<U, I> {
+    users: Ids<U, UserIndex>,
+    items: Ids<I, ItemIndex>,
+    rows: Vec<Row>,
+    timed: Option<bool>,
+}
+
+#[derive(Clone, Copy)]
+struct Row {
+    user: u32,
+    item: u32,
+    value: f32,
+    time: i64,
+}
+
+impl<U, I> Default for Log<U, I> {
+    fn default() -> Self {
+        Self { users: Ids::default(), items: Ids::default(), rows: vec![], timed: None }
+    }
+}
+
+impl<U: Id, I: Id> Log<U, I> {
+    /// Adds an event.
+    ///
+    /// # Errors
+    /// As [`Interactions::from_events`], without the place.
+    pub(crate) fn push(&mut self, event: Event<U, I>) -> Result<()> {
+        if !event.value.is_finite() {
+            return Err(Error::data("value", event.value, "a finite number"));
+        }
+        let timed = event.time.is_some();
+        if *self.timed.get_or_insert(timed) != timed {
+            let words = ["no time", "a time"];
+            let wanted = format!("{}, as the others have", words[usize::from(!timed)]);
+            return Err(Error::data("time", words[usize::from(timed)], wanted));
+        }
+        let user = self.users.insert(event.user)?.get() as u32;
+        let item = self.items.insert(event.item)?.get() as u32;
+        self.rows.push(Row { user, item, value: event.value, time: event.time.unwrap_or(0) });
+        Ok(())
+    }
+
+    pub(crate) fn finish(self, duplicates: Duplicates) -> Result<Interactions<U, I>> {
+        let Self { users, items, mut rows, timed } = self;
+        if rows.is_empty() {
+            return Err(Error::data("log", "no interaction", "at least one"));
+        }
+        // Stable: events of the same time keep the order of the log.
+        rows.sort_by_key(|row| (row.user, row.item, row.time));
+        let mut offsets = vec![0; users.len() + 1];
+        let (mut indices, mut values, mut times) = (vec![], vec![], vec![]);
+        for pair in rows.chunk_by(|a, b| (a.user, a.item) == (b.user, b.item)) {
+            let (first, last) = (pair[0], pair[pair.len() - 1]);
+            let place = || {
+                let (user, item) = (UserIndex::new(first.user), ItemIndex::new(first.item));
+                format!("user {}, item {}", users.id(user), items.id(item))
+            };
+            let (value, time) = match duplicates {
+                Duplicates::Last => (last.value, last.time),
+                Duplicates::First => (first.value, first.time),
+                Duplicates::Sum => (pair.iter().map(|row| row.value).sum(), last.time),
+                Duplicates::Max => {
+                    (pair.iter().fold(first.value, |most, row| most.max(row.value)), last.time)
+                }
+                Duplicates::Error if pair.len() > 1 => {
+                    return Err(Error::data(place(), format!("{} events", pair.len()), "one"));
+                }
+                Duplicates::Error => (first.value, first.time),
+            };
+            if !value.is_finite() {
+                return Err(Error::data(place(), format!("a sum of {value}"), "a finite number"));
+            }
+            offsets[first.user as usize + 1] += 1;
+            indices.push(first.item);
+            values.push(value);
+            times.push(time);
+        }
+        (0..users.len()).for_each(|user| offsets[user + 1] += offsets[user]);
+        let matrix = SparseMatrix::from_parts(items.len(), offsets, indices, values);
+        let times = (timed == Some(true)).then_some(times);
+        Ok(Interactions { users, items, matrix, times })
+    }
+}

@@ -1,0 +1,43 @@
+//! Recommenders: from a log of who did what with which item to a model of each user's interest and a ranked list.
+//!
+//! [`Interactions`] come from events in memory or from files ([`Delimited`], [`movielens`], [`lightgcn`], [`sequences`]); a
+//! [`Split`] holds some of them out. Users and items have numbers of types of their own ([`UserIndex`], [`ItemIndex`]).
+//! Models are fitted on interactions; what they can be asked is in the traits [`Score`], [`Recommend`], [`FoldIn`] and
+//! [`Similar`].
+//!
+//! ```
+//! use fornax_recommend::{Duplicates, Filter, Interactions, PureSvd, Recommend};
+//!
+//! let log = [("ann", "tea"), ("ann", "milk"), ("bob", "tea"), ("bob", "milk"), ("cid", "tea"), ("dan", "rum")];
+//! let log = Interactions::from_events(log, Duplicates::Error)?;
+//! let model = PureSvd::new(2).fit(&log)?;
+//! let best = model.recommend(log.users().expect("cid")?, 1, &Filter::unseen(&log))?;
+//! assert_eq!(*log.items().id(best[0].index), "milk");
+//! # Ok::<(), fornax_core::Error>(())
+//! ```
+#![forbid(unsafe_code)]
+
+mod evaluation;
+mod ids;
+mod interactions;
+mod models;
+mod readers;
+mod recommend;
+mod sparse;
+mod splits;
+mod svd;
+pub mod synthetic;
+
+pub use evaluation::{Evaluation, Interval, RankingMetric, RankingReport, RatingErrors, RatingReport};
+pub use ids::{Id, Ids, Index, ItemIndex, UserIndex};
+pub use interactions::{Duplicates, Event, Interactions};
+pub use models::{
+    Baseline, BaselineModel, Centering, CoClustering, CoClusteringModel, Ease, EaseModel, Factors, FunkSvd,
+    FunkSvdModel, Ials, IalsModel, Neighbours, NeighboursModel, Nmf, NmfModel, Popularity, PopularityModel,
+    Predict, PureSvd, PureSvdModel, Similarity, SlopeOne, SlopeOneModel, SvdPlusPlus, SvdPlusPlusModel,
+};
+pub use readers::{Delimited, Field, MovieLens, lightgcn, movielens, sequences};
+pub use recommend::{Filter, FoldIn, Recommend, Score, Scored, Similar};
+pub use sparse::{SparseMatrix, UserItems};
+pub use splits::{HeldOut, Split};
+pub use svd::{Svd, SvdInput, TruncatedSvd};

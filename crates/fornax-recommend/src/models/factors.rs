@@ -1,0 +1,152 @@
+//! [`Factors`]: a vector for each user and each item, whose product is the score.
+
+use std::ops::Range;
+
+use fornax_core::linalg::{Matrix, TopK, multiply};
+use fornax_core::{Array, Error, Result};
+
+use crate::ids::{Index, ItemIndex, UserIndex};
+use crate::recommend::{Score, Scored, Similar, check, ranked};
+
+/// Vectors `m_u` of users and `q_v` of items, of `width` elements; the score of `v` for `u` is `m_u · q_v`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Factors {
+    width: usize,
+    /// `[users, width]`.
+    users: Vec<f32>,
+    /// `[items, width]`.
+    items: Vec<f32>,
+}
+
+impl Factors {
+    /// Vectors of users `[users, width]` and of items `[items, width]`.
+    ///
+    /// # Errors
+    /// If these are no matrices of one width above 0, or a number is not finite.
+    pub fn new(users: &Array, items: &Array) -> Result<Self> {
+        for (name, array) in [("users", users), ("items", items)] {
+            if array.shape().len() != 2 || array.row_len() == 0 {
+                return Err(Error::shape(name, format!("{:?}", array.shape()), format!("[{name}, width]")));
+            }
+            if let Some(at) = array.first_non_finite() {
+                let place = format!("{name}, row {}", at / array.row_len());
+                return Err(Error::data(place, "a number that is not finite", "finite ones"));
+            }
+        }
+        let width = users.row_len();
+        if items.row_len() != width {
+            return Err(Error::shape(
+                "items",
+                format!("vectors of {}", items.row_len()),
+                format!("of {width}, as users"),
+            ));
+        }
+        Ok(Self { width, users: users.to_f32(), items: items.to_f32() })
+    }
+
+    pub(crate) fn from_parts(width: usize, users: Vec<f32>, items: Vec<f32>) -> Self {
+        Self { width, users, items }
+    }
+
+    /// The elements of a vector.
+    pub fn width(&self) -> usize {
+        self.width
+    }
+
+    /// The vector of a user.
+    ///
+    /// # Errors
+    /// If the user is not known.
+    pub fn user(&self, user: UserIndex) -> Result<&[f32]> {
+        check("user", user, self.user_count())?;
+        Ok(&self.users[user.get() * self.width..][..self.width])
+    }
+
+    /// The vector of an item.
+    ///
+    /// # Errors
+    /// If the item is not known.
+    pub fn item(&self, item: ItemIndex) -> Result<&[f32]> {
+        check("item", item, self.item_count())?;
+        Ok(&self.items[item.get() * self.width..][..self.width])
+    }
+
+    /// The scores of every item for a user's vector.
+    pub(crate) fn scores_of(&self, vector: &[f32]) -> Vec<f32> {
+        let mut out = vec![0.0; self.item_count()];
+        let items = Matrix::new(&self.items, self.item_count(), self.width);
+        multiply(1.0, Matrix::new(vector, 1, self.width), items.t(), 0.0, &mut out, self.item_count());
+        out
+    }
+}
+
+impl Score for Factors {
+    fn user_count(&self) -> usize {
+        self.users.len() / self.width
+    }
+
+    fn item_count(&self) -> usize {
+        self.items.len() / self.width
+    }
+
+    fn score_block(&self, users: &[UserIndex], items: Range<usize>, out: &mut [f32]) {
+        let width = self.width;
+        let gathered: Vec<f32> =
+            users.iter().flat_map(|user| self.users[user.get() * width..][..width].iter().copied()).collect();
+        let vectors = &self.items[items.start * width..items.end * width];
+        let vectors = Matrix::new(vectors, items.len(), width);
+        multiply(1.0, Matrix::new(&gathered, users.len(), width), vectors.t(), 0.0, out, items.len());
+    }
+}
+
+/// By the cosine of the angle between the vectors of items.
+impl Similar for Factors {
+    fn similar_items(&self, item: ItemIndex, count: usize) -> Result<Vec<Scored>> {
+        let norm = |vector: &[f32]| vector.iter().map(|x| x * x).sum::<f32>().sqrt().max(f32::MIN_POSITIVE);
+        let vector = self.item(item)?;
+        let mut cosines = self.scores_of(vector);
+        let length = norm(vector);
+        for (cosine, vector) in cosines.iter_mut().zip(self.items.chunks_exact(self.width)) {
+            *cosine /= length * norm(vector);
+        }
+        cosines[item.get()] = f32::NEG_INFINITY;
+        let mut best = TopK::new(count);
+        best.offer(&cosines, 0);
+        Ok(ranked(best))
+    }
+}
+
+/// Gives a model that has factors the traits of [`Factors`].
+macro_rules! by_factors {
+    ($model:ident) => {
+        impl crate::recommend::Score for $model {
+            fn user_count(&self) -> usize {
+                self.factors.user_count()
+            }
+
+            fn item_count(&self) -> usize {
+                self.factors.item_count()
+            }
+
+            fn score_block(
+                &self,
+                users: &[crate::UserIndex],
+                items: std::ops::Range<usize>,
+                out: &mut [f32],
+            ) {
+                self.factors.score_block(users, items, out);
+            }
+        }
+
+        impl crate::recommend::Similar for $model {
+            fn similar_items(
+                &self,
+                item: crate::ItemIndex,
+                count: usize,
+            ) -> fornax_core::Result<Vec<crate::Scored>> {
+                self.factors.similar_items(item, count)
+            }
+        }
+    };
+}
+pub(super) use by_factors;

@@ -1,0 +1,299 @@
+//! [`Ials`]: implicit alternating least squares (Hu, Koren and Volinsky 2008), each side solved exactly.
+
+use fornax_core::linalg::{Matrix, NormalEquations, multiply};
+use fornax_core::{Error, Philox, Result};
+use rayon::prelude::*;
+
+use super::factors::{Factors, by_factors};
+use crate::ids::{Index, ItemIndex, UserIndex};
+use crate::recommend::{FoldIn, Score, sorted_history};
+use crate::sparse::{SparseMatrix, UserItems};
+
+/// Vectors `x_u` and `y_v` that minimize
+///
+/// `sum over all (u, v) of c_uv (p_uv - x_u · y_v)² + sum over u of l_u |x_u|² + sum over v of l_v |y_v|²`
+///
+/// where an interaction of weight `w` has the preference `p = 1` and the confidence `c = 1 + alpha w`, everything else 0 and 1.
+/// `l_u = regularization (n_u + n / alpha)^frequency` with the number `n_u` of the user's interactions and `n` of all items, and
+/// so for items (Rendle, Krichene, Zhang and Koren 2022, whose weight of unknown pairs is `1 / alpha`).
+///
+/// Users are solved for while items stand still, then items; each step finds the minimum, so that the objective never rises. A
+/// row's matrix is built by blocks and solved by a Cholesky factorization. The result does not depend on the number of threads.
+///
+/// Defaults: alpha 1, regularization 1, frequency 0 (`l` is the same for all), 15 iterations, seed 0; the initial vectors of
+/// items are normal, with a variance of `0.01 / factors`.
+///
+/// ```
+/// use fornax_recommend::{Duplicates, Filter, Ials, Interactions, Recommend};
+///
+/// let log = [("a", 1), ("a", 2), ("b", 1), ("b", 2), ("c", 1), ("d", 3), ("d", 4), ("e", 3), ("e", 4), ("f", 4)];
+/// let log = Interactions::from_events(log, Duplicates::Error)?;
+/// let model = Ials::new(4).alpha(5.0).regularization(0.1).fit(&log)?;
+/// let list = model.recommend(log.users().expect("c")?, 1, &Filter::unseen(&log))?;
+/// assert_eq!(*log.items().id(list[0].index), 2);
+/// # Ok::<(), fornax_core::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Ials {
+    factors: usize,
+    alpha: f32,
+    regularization: f32,
+    frequency: f32,
+    iterations: usize,
+    seed: u64,
+}
+
+/// A fitted [`Ials`].
+#[derive(Clone, Debug, PartialEq)]
+pub struct IalsModel {
+    factors: Factors,
+    /// `YᵀY`, with rows in whole multiples of 16.
+    gram: Vec<f32>,
+    /// The vectors of items, with rows in whole multiples of 16.
+    table: Vec<f32>,
+    settings: Settings,
+    objectives: Vec<f64>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Settings {
+    alpha: f32,
+    regularization: f32,
+    frequency: f32,
+}
+
+impl Settings {
+    /// The regularization of a row with so many of all columns.
+    fn ridge(self, count: usize, columns: usize) -> f32 {
+        self.regularization * (count as f32 + columns as f32 / self.alpha).powf(self.frequency)
+    }
+}
+
+impl Ials {
+    /// With so many factors.
+    pub fn new(factors: usize) -> Self {
+        Self { factors, alpha: 1.0, regularization: 1.0, frequency: 0.0, iterations: 15, seed: 0 }
+    }
+
+    /// How much more an interaction of weight 1 counts than an unknown pair. The confidence of the library `implicit` is
+    /// `alpha w`, without the 1: its 5 for weights of 1 is 4 here.
+    pub fn alpha(self, alpha: f32) -> Self {
+        Self { alpha, ..self }
+    }
+
+    /// The weight of the squared lengths of vectors.
+    pub fn regularization(self, regularization: f32) -> Self {
+        Self { regularization, ..self }
+    }
+
+    /// The exponent by which that grows with the number of interactions; 1 is the best in most studies.
+    pub fn frequency(self, frequency: f32) -> Self {
+        Self { frequency, ..self }
+    }
+
+    /// How often both sides are solved for.
+    pub fn iterations(self, iterations: usize) -> Self {
+        Self { iterations, ..self }
+    }
+
+    /// The seed of the initial vectors.
+    pub fn seed(self, seed: u64) -> Self {
+        Self { seed, ..self }
+    }
+
+    /// Fits the model to weights.
+    ///
+    /// # Errors
+    /// If a setting is out of its domain, a weight is negative, there is no interaction, or the equations cannot be solved in 32
+    /// bits.
+    pub fn fit(&self, interactions: &impl AsRef<UserItems>) -> Result<IalsModel> {
+        let matrix = interactions.as_ref();
+        self.check()?;
+        matrix.check_weights()?;
+        if matrix.is_empty() {
+            return Err(Error::data("interactions", "none", "at least one"));
+        }
+        let transposed = matrix.transposed();
+        let settings =
+            Settings { alpha: self.alpha, regularization: self.regularization, frequency: self.frequency };
+        let width = self.factors.next_multiple_of(16);
+        let (mut users, mut items) = (vec![0.0; matrix.rows() * width], vec![0.0; matrix.columns() * width]);
+        let (mut random, deviation) =
+            (Philox::new(self.seed).named("ials"), 0.1 / (self.factors as f32).sqrt());
+        for item in items.chunks_exact_mut(width) {
+            item[..self.factors].iter_mut().for_each(|x| *x = deviation * random.normal());
+        }
+        let mut objectives = vec![];
+        for _ in 0..self.iterations {
+            half(matrix, &items, &mut users, width, settings)?;
+            let gram = half(&transposed, &users, &mut items, width, settings)?;
+            objectives.push(objective(matrix, &transposed, [&users, &items], &gram, width, settings));
+        }
+        // Users last: a known user and one with the same history have the same vector.
+        let gram = half(matrix, &items, &mut users, width, settings)?;
+        let narrow = |table: &[f32]| -> Vec<f32> {
+            table.chunks_exact(width).flat_map(|row| &row[..self.factors]).copied().collect()
+        };
+        let factors = Factors::from_parts(self.factors, narrow(&users), narrow(&items));
+        Ok(IalsModel { factors, gram, table: items, settings, objectives })
+    }
+
+    fn check(&self) -> Result<()> {
+        if self.factors == 0 {
+            return Err(Error::argument("factors", 0, "at least 1"));
+        }
+        if self.iterations == 0 {
+            return Err(Error::argument("iterations", 0, "at least 1"));
+        }
+        for (name, value) in [("alpha", self.alpha), ("regularization", self.regularization)] {
+            if !(value > 0.0 && value.is_finite()) {
+                return Err(Error::argument(name, value, "a finite number above 0"));
+            }
+        }
+        match self.frequency >= 0.0 && self.frequency.is_finite() {
+            true => Ok(()),
+            false => Err(Error::argument("frequency", self.frequency, "a finite number of 0 or more")),
+        }
+    }
+}
+
+/// Solves for every row of `out` against the `table` of the other side, and returns the Gram matrix of that.
+fn half<R: Index, C: Index>(
+    matrix: &SparseMatrix<R, C>,
+    table: &[f32],
+    out: &mut [f32],
+    width: usize,
+    settings: Settings,
+) -> Result<Vec<f32>> {
+    let mut gram = vec![0.0; width * width];
+    gram_of(table, width, &mut gram);
+    const ROWS: usize = 32;
+    let solved = out.par_chunks_mut(ROWS * width).enumerate().try_for_each_init(
+        || Row::new(width),
+        |row, (chunk, out)| {
+            for (at, out) in out.chunks_exact_mut(width).enumerate() {
+                let index = R::new((chunk * ROWS + at) as u32);
+                let (columns, values) = matrix.row(index);
+                let solution = row.solve(columns, values, table, &gram, matrix.columns(), settings);
+                let solution =
+                    solution.map_err(|error| error.within(format!("{} {}", R::NAME, index.get())))?;
+                out.copy_from_slice(solution);
+            }
+            Ok(())
+        },
+    );
+    solved.map(|()| gram)
+}
+
+fn gram_of(table: &[f32], width: usize, out: &mut [f32]) {
+    let table = Matrix::new(table, table.len() / width, width);
+    multiply(1.0, table.t(), table, 0.0, out, width);
+}
+
+/// What solving for a row needs.
+struct Row {
+    equations: NormalEquations,
+    weights: Vec<f32>,
+    right: Vec<f32>,
+}
+
+impl Row {
+    fn new(width: usize) -> Self {
+        Self { equations: NormalEquations::new(width), weights: vec![], right: vec![] }
+    }
+
+    fn solve(
+        &mut self,
+        columns: &[u32],
+        values: &[f32],
+        table: &[f32],
+        gram: &[f32],
+        all: usize,
+        settings: Settings,
+    ) -> Result<&[f32]> {
+        self.weights.clear();
+        self.weights.extend(values.iter().map(|value| settings.alpha * value));
+        self.right.clear();
+        self.right.extend(self.weights.iter().map(|weight| 1.0 + weight));
+        self.equations.reset(gram, settings.ridge(columns.len(), all));
+        self.equations.add(columns, &self.weights, &self.right, table);
+        let solution = self.equations.solve()?;
+        match solution.iter().all(|x| x.is_finite()) {
+            true => Ok(solution),
+            false => Err(Error::training("vector", "a number that is not finite", "smaller weights")),
+        }
+    }
+}
+
+/// The objective, without the pairs one by one: `sum of c (p - s)² = sum over known of (c (1 - s)² - s²) + sum over all of s²`, and
+/// the last sum is that of `XᵀX` times `YᵀY`, entry by entry.
+fn objective(
+    matrix: &UserItems,
+    transposed: &SparseMatrix<ItemIndex, UserIndex>,
+    [users, items]: [&[f32]; 2],
+    users_gram: &[f32],
+    width: usize,
+    settings: Settings,
+) -> f64 {
+    let wide = |values: &[f32]| values.iter().map(|&x| f64::from(x)).collect::<Vec<f64>>();
+    let dot = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(&a, &b)| f64::from(a) * f64::from(b)).sum::<f64>();
+    let mut items_gram = vec![0.0; width * width];
+    gram_of(items, width, &mut items_gram);
+    let all: f64 = wide(users_gram).iter().zip(wide(&items_gram)).map(|(a, b)| a * b).sum();
+    let row = |table: &'_ [f32], at: usize| table[at * width..][..width].to_vec();
+    let per_user: Vec<f64> = (0..matrix.rows())
+        .into_par_iter()
+        .map(|user| {
+            let (columns, values) = matrix.row(UserIndex::new(user as u32));
+            let x = row(users, user);
+            let known = columns.iter().zip(values).map(|(&item, &value)| {
+                let score = dot(&x, &items[item as usize * width..][..width]);
+                (1.0 + f64::from(settings.alpha * value)) * (1.0 - score).powi(2) - score * score
+            });
+            let ridge = f64::from(settings.ridge(columns.len(), matrix.columns()));
+            known.sum::<f64>() + ridge * dot(&x, &x)
+        })
+        .collect();
+    let of_items = (0..matrix.columns()).map(|item| {
+        let count = transposed.row(ItemIndex::new(item as u32)).0.len();
+        let y = &items[item * width..][..width];
+        f64::from(settings.ridge(count, matrix.rows())) * dot(y, y)
+    });
+    all + per_user.iter().sum::<f64>() + of_items.sum::<f64>()
+}
+
+impl IalsModel {
+    /// The vectors of users and items.
+    pub fn factors(&self) -> &Factors {
+        &self.factors
+    }
+
+    /// The objective after each iteration.
+    pub fn objectives(&self) -> &[f64] {
+        &self.objectives
+    }
+
+    /// The vector that someone with this history of items and weights would have, with the items as they are.
+    ///
+    /// # Errors
+    /// If an item is not known or comes twice, or a weight is negative or not finite.
+    pub fn vector_from(&self, history: &[(ItemIndex, f32)]) -> Result<Vec<f32>> {
+        let items = self.item_count();
+        let (columns, weights) = sorted_history(history, items)?;
+        if let Some(at) = weights.iter().position(|&weight| weight < 0.0) {
+            let place = format!("history, item {}", columns[at]);
+            return Err(Error::data(place, weights[at], "a weight of 0 or more"));
+        }
+        let mut row = Row::new(self.table.len() / items);
+        let solution = row.solve(&columns, &weights, &self.table, &self.gram, items, self.settings)?;
+        Ok(solution[..self.factors.width()].to_vec())
+    }
+}
+
+by_factors!(IalsModel);
+
+impl FoldIn for IalsModel {
+    fn scores_from(&self, history: &[(ItemIndex, f32)]) -> Result<Vec<f32>> {
+        Ok(self.factors.scores_of(&self.vector_from(history)?))
+    }
+}

@@ -1,0 +1,19 @@
+//! Models, one a file.
+
+mod ease;
+mod factors;
+mod ials;
+mod popularity;
+mod pure_svd;
+mod ratings;
+
+pub use ease::{Ease, EaseModel};
+pub use factors::Factors;
+pub use ials::{Ials, IalsModel};
+pub use popularity::{Popularity, PopularityModel};
+pub use pure_svd::{PureSvd, PureSvdModel};
+pub use ratings::{
+    Baseline, BaselineModel, Centering, CoClustering, CoClusteringModel, FunkSvd, FunkSvdModel, Neighbours,
+    NeighboursModel, Nmf, NmfModel, Predict, Similarity, SlopeOne, SlopeOneModel, SvdPlusPlus,
+    SvdPlusPlusModel,
+};

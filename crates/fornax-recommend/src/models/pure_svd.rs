@@ -1,0 +1,128 @@
+//! [`PureSvd`]: each user's interest by the truncated SVD of the whole matrix, unknown entries counted as 0 (Cremonesi, Koren
+//! and Turrin 2010).
+
+use fornax_core::{Error, Result};
+
+use super::factors::{Factors, by_factors};
+use crate::ids::{ItemIndex, UserIndex};
+use crate::recommend::{FoldIn, Score, sorted_history};
+use crate::sparse::UserItems;
+use crate::svd::TruncatedSvd;
+
+/// The truncated SVD `R ≈ U S Qᵀ` of the interactions `R [users, items]`: a user's interest is `m_u = U_u S = r_u Q`, the score of
+/// an item `r_v = m_u · q_v`.
+///
+/// Defaults: the values of the log, the settings of [`TruncatedSvd`].
+///
+/// ```
+/// use fornax_recommend::{Duplicates, Filter, Interactions, PureSvd, Recommend};
+///
+/// // Two tastes: who likes 1 likes 2, who likes 3 likes 4.
+/// let log = [("a", 1), ("a", 2), ("b", 1), ("b", 2), ("c", 1), ("d", 3), ("d", 4), ("e", 3), ("e", 4), ("f", 4)];
+/// let log = Interactions::from_events(log, Duplicates::Error)?;
+/// let model = PureSvd::new(2).fit(&log)?;
+/// let list = model.recommend(log.users().expect("c")?, 1, &Filter::unseen(&log))?;
+/// assert_eq!(*log.items().id(list[0].index), 2);
+/// # Ok::<(), fornax_core::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct PureSvd {
+    svd: TruncatedSvd,
+    binary: bool,
+}
+
+/// A fitted [`PureSvd`].
+#[derive(Clone, Debug, PartialEq)]
+pub struct PureSvdModel {
+    factors: Factors,
+    singular_values: Vec<f32>,
+    binary: bool,
+}
+
+impl PureSvd {
+    /// With so many factors.
+    pub fn new(factors: usize) -> Self {
+        Self { svd: TruncatedSvd::new(factors), binary: false }
+    }
+
+    /// Whether every interaction counts as 1, whatever its value.
+    pub fn binary(self, binary: bool) -> Self {
+        Self { binary, ..self }
+    }
+
+    /// How the SVD starts.
+    pub fn seed(self, seed: u64) -> Self {
+        Self { svd: self.svd.seed(seed), ..self }
+    }
+
+    /// The largest residual of the SVD, relative to the first singular value.
+    pub fn tolerance(self, tolerance: f64) -> Self {
+        Self { svd: self.svd.tolerance(tolerance), ..self }
+    }
+
+    /// Decomposes the interactions.
+    ///
+    /// # Errors
+    /// As [`TruncatedSvd::decompose`].
+    pub fn fit(&self, interactions: &impl AsRef<UserItems>) -> Result<PureSvdModel> {
+        let matrix = interactions.as_ref();
+        let svd = match self.binary {
+            true => self.svd.decompose(&matrix.map_values(|_| 1.0)?)?,
+            false => self.svd.decompose(matrix)?,
+        };
+        let singular_values = svd.singular_values().to_vec();
+        let width = singular_values.len();
+        let mut users = svd.left().to_f32();
+        for user in users.chunks_exact_mut(width) {
+            user.iter_mut().zip(&singular_values).for_each(|(x, value)| *x *= value);
+        }
+        let factors = Factors::from_parts(width, users, svd.right().to_f32());
+        Ok(PureSvdModel { factors, singular_values, binary: self.binary })
+    }
+}
+
+impl PureSvdModel {
+    /// The interest `m_u` of a user, one number a factor.
+    ///
+    /// # Errors
+    /// If the user is not known.
+    pub fn interest(&self, user: UserIndex) -> Result<&[f32]> {
+        self.factors.user(user)
+    }
+
+    /// The interest `r_u Q` of someone with this history.
+    ///
+    /// # Errors
+    /// If an item is not known or comes twice, or a value is not finite.
+    pub fn interest_from(&self, history: &[(ItemIndex, f32)]) -> Result<Vec<f32>> {
+        let (items, values) = sorted_history(history, self.factors.item_count())?;
+        let mut interest = vec![0.0; self.factors.width()];
+        for (item, value) in items.into_iter().zip(values) {
+            let value = if self.binary { 1.0 } else { value };
+            let vector = self.factors.item(crate::Index::new(item))?;
+            interest.iter_mut().zip(vector).for_each(|(to, x)| *to += value * x);
+        }
+        match interest.iter().all(|x| x.is_finite()) {
+            true => Ok(interest),
+            false => Err(Error::data("history", "values too large", "a finite interest")),
+        }
+    }
+
+    /// The vectors of users and items.
+    pub fn factors(&self) -> &Factors {
+        &self.factors
+    }
+
+    /// The singular values, the largest first.
+    pub fn singular_values(&self) -> &[f32] {
+        &self.singular_values
+    }
+}
+
+by_factors!(PureSvdModel);
+
+impl FoldIn for PureSvdModel {
+    fn scores_from(&self, history: &[(ItemIndex, f32)]) -> Result<Vec<f32>> {
+        Ok(self.factors.scores_of(&self.interest_from(history)?))
+    }
+}

@@ -1,0 +1,105 @@
+//! Models of ratings: what someone would give, not what they would take. A rating that is not there is unknown, not 0.
+
+mod baseline;
+mod co_clustering;
+mod funk_svd;
+mod neighbours;
+mod nmf;
+mod slope_one;
+mod svd_plus_plus;
+
+pub use baseline::{Baseline, BaselineModel};
+pub use co_clustering::{CoClustering, CoClusteringModel};
+pub use funk_svd::{FunkSvd, FunkSvdModel};
+pub use neighbours::{Centering, Neighbours, NeighboursModel, Similarity};
+pub use nmf::{Nmf, NmfModel};
+pub use slope_one::{SlopeOne, SlopeOneModel};
+pub use svd_plus_plus::{SvdPlusPlus, SvdPlusPlusModel};
+
+use fornax_core::{Error, Result};
+
+use crate::ids::{Index, ItemIndex, UserIndex};
+use crate::sparse::UserItems;
+
+/// A model that predicts ratings.
+pub trait Predict: Sync {
+    /// The rating of a user for an item, within those that the model was fitted on. Of a user or item that is not known (none, or
+    /// a number beyond the last one) what is known of the other one counts, at last the mean of all ratings.
+    fn predict(&self, user: Option<UserIndex>, item: Option<ItemIndex>) -> f32;
+}
+
+/// The ratings that a model was fitted on.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Scale {
+    mean: f64,
+    least: f32,
+    most: f32,
+}
+
+impl Scale {
+    fn of(matrix: &UserItems) -> Result<Self> {
+        let values = matrix.values();
+        if values.is_empty() {
+            return Err(Error::data("ratings", "none", "at least one"));
+        }
+        let sum: f64 = values.iter().map(|&value| f64::from(value)).sum();
+        let (least, most) =
+            values.iter().fold((values[0], values[0]), |(least, most), &x| (x.min(least), x.max(most)));
+        Ok(Self { mean: sum / values.len() as f64, least, most })
+    }
+
+    fn clip(self, rating: f64) -> f32 {
+        (rating as f32).clamp(self.least, self.most)
+    }
+}
+
+/// Checks that a matrix of a number for each pair of `count` things fits into `limit` bytes.
+fn check_memory(name: &str, what: &str, count: usize, each: u64, limit: u64) -> Result<()> {
+    let needed = each.saturating_mul((count as u64).saturating_mul(count as u64));
+    if needed <= limit {
+        return Ok(());
+    }
+    let wanted = format!("at most {} {what}, for {limit} bytes", (limit / each).isqrt());
+    Err(Error::data(name, format!("{count} {what}, {needed} bytes"), wanted))
+}
+
+/// Checks the settings of a gradient descent.
+fn check_step(factors: usize, learning_rate: f32, regularization: f32) -> Result<()> {
+    if factors == 0 {
+        return Err(Error::argument("factors", 0, "at least 1"));
+    }
+    let named = [("learning_rate", learning_rate), ("regularization", regularization)];
+    match named.into_iter().find(|(_, x)| !(*x >= 0.0 && x.is_finite())) {
+        Some((name, value)) => Err(Error::argument(name, value, "a finite number of 0 or more")),
+        None => Ok(()),
+    }
+}
+
+/// `b_u + b_v + p_u · q_v`, of what is known.
+fn biased_product(
+    user: Option<UserIndex>,
+    item: Option<ItemIndex>,
+    biases: [&[f32]; 2],
+    vectors: [&[f32]; 2],
+    width: usize,
+) -> f32 {
+    let user = user.map(Index::get).filter(|&user| user < biases[0].len());
+    let item = item.map(Index::get).filter(|&item| item < biases[1].len());
+    let product = user.zip(item).map_or(0.0, |(user, item)| {
+        dot(&vectors[0][user * width..][..width], &vectors[1][item * width..][..width])
+    });
+    user.map_or(0.0, |user| biases[0][user]) + item.map_or(0.0, |item| biases[1][item]) + product
+}
+
+/// In 8 partial sums, which the compiler keeps in a vector.
+fn dot(a: &[f32], b: &[f32]) -> f32 {
+    let (chunks, others) = (a.chunks_exact(8), b.chunks_exact(8));
+    let rest: f32 = chunks.remainder().iter().zip(others.remainder()).map(|(a, b)| a * b).sum();
+    let mut sums = [0.0; 8];
+    for (a, b) in chunks.zip(others) {
+        for lane in 0..8 {
+            sums[lane] += a[lane] * b[lane];
+        }
+    }
+    sums.iter().sum::<f32>() + rest
+}

@@ -1,0 +1,73 @@
+//! The MovieLens sets as GroupLens publishes them: ratings and titles.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+use fornax_core::{Error, Result};
+use fornax_data::files;
+
+use super::{Delimited, decode, parse_id};
+use crate::interactions::{Duplicates, Interactions};
+
+/// A MovieLens set.
+#[derive(Clone, Debug)]
+pub struct MovieLens {
+    /// Ratings from 0.5 or 1 to 5, by the published numbers of users and movies.
+    pub ratings: Interactions<u32, u32>,
+    titles: HashMap<u32, String>,
+}
+
+impl MovieLens {
+    /// The title of a movie; none if the set does not name it.
+    pub fn title(&self, movie: u32) -> Option<&str> {
+        self.titles.get(&movie).map(String::as_str)
+    }
+}
+
+/// Reads a set from its folder: 100K (`u.data`, `u.item`), 1M and 10M (`ratings.dat`, `movies.dat`) or a later one
+/// (`ratings.csv`, `movies.csv`), gzipped or not. Of two ratings of one movie by one user the last one stays.
+///
+/// # Errors
+/// If the folder has no such files, or as [`Delimited::read`].
+pub fn movielens(folder: impl AsRef<Path>) -> Result<MovieLens> {
+    let folder = folder.as_ref();
+    let forms = [
+        ("u.data", Delimited::tsv(), "u.item", Delimited::separated_by("|")),
+        ("ratings.dat", Delimited::separated_by("::"), "movies.dat", Delimited::separated_by("::")),
+        ("ratings.csv", Delimited::csv(), "movies.csv", Delimited::csv()),
+    ];
+    for (ratings, schema, movies, titles) in forms {
+        let Some(ratings) = files::find(folder, &[ratings]) else { continue };
+        let movies = files::find(folder, &[movies]).ok_or_else(|| missing(folder, movies))?;
+        return Ok(MovieLens {
+            ratings: schema.value(2).time(3).read(ratings, Duplicates::Last)?,
+            titles: read_titles(&titles, movies)?,
+        });
+    }
+    Err(missing(folder, "u.data, ratings.dat or ratings.csv"))
+}
+
+fn missing(folder: &Path, wanted: &str) -> Error {
+    Error::data(
+        "MovieLens",
+        format!("no such file in {}", folder.display()),
+        format!("{wanted} (plain or .gz)"),
+    )
+}
+
+fn read_titles(schema: &Delimited, path: PathBuf) -> Result<HashMap<u32, String>> {
+    let mut titles = HashMap::new();
+    let mut header = schema.has_header();
+    schema.for_each_record(files::open(&path)?, &path, |line, record| {
+        if std::mem::take(&mut header) {
+            return Ok(());
+        }
+        let [Some(id), Some(title)] = [record.get(0), record.get(1)] else {
+            let found = format!("{} fields", record.len());
+            return Err(Error::format(&path, format!("line {line}"), found, "an id and a title"));
+        };
+        titles.insert(parse_id(id, &path, line, "movie")?, decode(title.trim_ascii()).into_owned());
+        Ok(())
+    })?;
+    Ok(titles)
+}

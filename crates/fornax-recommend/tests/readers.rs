@@ -1,0 +1,127 @@
+//! Readers: every form of file, its encodings, and faults that name file, line and value.
+
+use std::path::PathBuf;
+
+use fornax_recommend::{Delimited, Duplicates, Interactions, lightgcn, movielens, sequences};
+
+fn parse(schema: &Delimited, text: &[u8]) -> fornax_core::Result<Interactions<u32, String>> {
+    schema.parse(text, "log.txt", Duplicates::Last)
+}
+
+fn fault(schema: &Delimited, text: &str) -> String {
+    parse(schema, text.as_bytes()).map(|_| ()).unwrap_err().to_string()
+}
+
+#[test]
+fn forms_of_text_hold_the_same() {
+    let csv = Delimited::csv().user("u").item("i").value("r").time("t");
+    let forms: [(Delimited, &[u8]); 5] = [
+        (csv.clone(), b"t,i,u,r\n10,\"a, b\",7,4.5\n11,c,8,3\n"),
+        (csv.clone().user(2).item(1), b"\xef\xbb\xbft,i,u,r\r\n\r\n10 ,\"a, b\", 7,4.5\r\n11.9,c,8,3"),
+        (Delimited::tsv().value(2).time(3), b"7\ta, b\t4.5\t10\n\n8\tc\t3\t11\textra\n"),
+        (Delimited::separated_by("::").value(2).time(3), b"\xef\xbb\xbf7::a, b::4.5::10\r\n8::c::3::11"),
+        (
+            Delimited::separated_by("::").header(true).user("u").item("i").value("r").time("t"),
+            b"u::i::r::t\n7::a, b::4.5::10\n8::c::3::11",
+        ),
+    ];
+    for (schema, text) in forms {
+        let log = parse(&schema, text).unwrap();
+        assert_eq!(
+            (log.users().as_slice(), log.items().as_slice()),
+            (&[7, 8][..], &["a, b".into(), "c".into()][..])
+        );
+        assert_eq!((log.matrix().values(), log.times()), (&[4.5, 3.0][..], Some(&[10, 11][..])));
+    }
+    let broken =
+        parse(&csv.header(false).user(0).item(1).value(2).time(3), b"7,\"a\n\"\"b\"\"\",1,0\n8,c,x,0\n");
+    assert!(broken.unwrap_err().to_string().starts_with("log.txt: line 3, value"), "a record over two lines");
+    let pairs = parse(&Delimited::separated_by(" "), b"7 x\n8 x\n").unwrap();
+    assert_eq!((pairs.matrix().values(), pairs.times()), (&[1.0, 1.0][..], None));
+    let latin = parse(&Delimited::tsv(), b"7\tL\xe9on\n8\tM\xc3\xa9tis\n").unwrap();
+    assert_eq!(latin.items().as_slice(), ["Léon", "Métis"]);
+}
+
+#[test]
+fn faults_name_line_and_value() {
+    let schema = Delimited::csv().header(false).value(2).time(3);
+    let wanted = [
+        ("1,a,5,0\n2,b,x,0\n", "log.txt: line 2, value: found \"x\", wanted a finite number"),
+        ("1,a,NaN,0\n", "log.txt: line 1, value: found \"NaN\", wanted a finite number"),
+        ("1,a,1,0\n\n1,b,-2.5,0\n", "log.txt: line 3, value: found -2.5, wanted 0 or more"),
+        ("1,a,1e39,0\n", "log.txt: line 1: value: found inf, wanted a finite number"),
+        ("1,a,1,late\n", "log.txt: line 1, time: found \"late\", wanted a finite number"),
+        ("4294967296,a,1,0\n", "log.txt: line 1, user: found \"4294967296\", wanted an id of type u32"),
+        ("1,,1,0\n", "log.txt: line 1, item: found \"\", wanted an id of type alloc::string::String"),
+        ("1,a,1\n", "log.txt: line 1: found 3 fields, wanted at least 4"),
+        ("", "log.txt: log: found no interaction, wanted at least one"),
+    ];
+    for (text, wanted) in wanted {
+        assert_eq!(fault(&schema, text), wanted);
+    }
+    assert!(parse(&schema.clone().signed(true), b"1,a,-2.5,0\n").is_ok());
+    let named = Delimited::csv().user("who");
+    assert_eq!(fault(&named, "a,b\n1,2\n"), "log.txt: header: found a, b, wanted a field who");
+    assert!(fault(&named.header(false), "a,b\n").contains("as there is no header"));
+    assert!(fault(&Delimited::separated_by(""), "a,b\n").contains("delimiter: found an empty string"));
+    let repeated =
+        Delimited::csv().header(false).parse::<u8, u8>(&b"1,2\n1,2\n"[..], "log.txt", Duplicates::Error);
+    assert_eq!(repeated.unwrap_err().to_string(), "log.txt: user 1, item 2: found 2 events, wanted one");
+}
+
+#[test]
+fn lines_of_items() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("train.txt");
+    std::fs::write(&path, "0 5 6  7\n1\n\n2 6 5\r\n").unwrap();
+    let sets: Interactions<u32, u32> = lightgcn(&path, Duplicates::Error).unwrap();
+    assert_eq!((sets.users().as_slice(), sets.items().as_slice()), (&[0, 2][..], &[5, 6, 7][..]));
+    assert_eq!((sets.len(), sets.times()), (5, None));
+    let ordered: Interactions<u32, u32> = sequences(&path, Duplicates::First).unwrap();
+    assert_eq!(ordered.times(), Some(&[0, 1, 2, 1, 0][..]));
+    std::fs::write(&path, "0 5\n1 x\n").unwrap();
+    let error = lightgcn::<u32, u32>(&path, Duplicates::Error).unwrap_err().to_string();
+    assert!(error.ends_with("train.txt: line 2, item: found \"x\", wanted an id of type u32"), "{error}");
+    std::fs::write(&path, "\n").unwrap();
+    assert!(
+        lightgcn::<u32, u32>(&path, Duplicates::Error).unwrap_err().to_string().contains("no interaction")
+    );
+}
+
+#[test]
+fn movielens_in_its_three_forms() {
+    let forms: [[(&str, &[u8]); 2]; 3] = [
+        [
+            ("u.data", b"1\t20\t3\t99\n2\t30\t4\t98\n1\t20\t5\t100\n"),
+            ("u.item", b"20|Amelie (2001)|x\n30|L\xe9on|y\n"),
+        ],
+        [
+            ("ratings.dat", b"1::20::5::100\n2::30::4::98\n"),
+            ("movies.dat", b"20::Amelie (2001)::C\n30::L\xe9on::D\n"),
+        ],
+        [
+            ("ratings.csv", b"userId,movieId,rating,timestamp\n1,20,5.0,100\n2,30,4.0,98\n"),
+            ("movies.csv", "movieId,title,genres\n20,\"Amelie (2001)\",C\n30,Léon,D\n".as_bytes()),
+        ],
+    ];
+    for files in forms {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| -> PathBuf { folder.path().join(name) };
+        files.iter().for_each(|(name, bytes)| std::fs::write(path(name), bytes).unwrap());
+        let set = movielens(folder.path()).unwrap();
+        assert_eq!(
+            (set.ratings.matrix().values(), set.ratings.times()),
+            (&[5.0, 4.0][..], Some(&[100, 98][..]))
+        );
+        assert_eq!([set.title(20), set.title(30), set.title(1)], [Some("Amelie (2001)"), Some("Léon"), None]);
+        std::fs::remove_file(path(files[1].0)).unwrap();
+        assert!(movielens(folder.path()).unwrap_err().to_string().contains(files[1].0));
+    }
+    let empty = tempfile::tempdir().unwrap();
+    assert!(
+        movielens(empty.path())
+            .unwrap_err()
+            .to_string()
+            .contains("wanted u.data, ratings.dat or ratings.csv")
+    );
+}
