@@ -4,7 +4,7 @@
 //! `MODEL-fit` is a training step inside `fit` (batch 32; the large models have their own), `MODEL-fit-lazy` one that moves
 //! the looked-up rows of an embedding only; `MODEL-predict` a prediction a sample at batch 32; `MODEL-predict-1` a
 //! prediction of one sample; `lstm`, `gru` and their kin are in `recurrent.rs`; `beam-decode` 32 steps of five beams for 8
-//! sources of 20 ids. `word2vec-skipgram`, `-cbow` and `-exact` are an epoch over the corpus that `FORNAX_WORDS` names.
+//! sources of 20 ids. `word2vec-skipgram`, `-cbow`, `-subword` and `-exact` are an epoch over the corpus that `FORNAX_WORDS` names.
 //! `gemm` and `copy` are the ceilings of the machine: a product of matrices of 1024 x 1024 and a copy of 8 MiB.
 #![forbid(unsafe_code)]
 
@@ -12,7 +12,7 @@ use std::time::Instant;
 
 use fornax::core::{DynTensor, ops::Activation};
 use fornax::data::text::read_lines;
-use fornax::nlp::{Determinism, WordCounts, WordVectors};
+use fornax::nlp::{Determinism, Subwords, WordCounts, WordVectors};
 use fornax::prelude::*;
 use fornax::sequence::decoding::{BeamSearch, Limits, TransformerStep};
 use fornax::{Error, Result};
@@ -112,6 +112,7 @@ fn word2vec<B: Backend>(bench: &str) -> Result<f64> {
     let settings = match bench {
         "word2vec-cbow" => settings.architecture(Architecture::Cbow),
         "word2vec-exact" => settings.determinism(Determinism::Exact),
+        "word2vec-subword" => settings.learning_rate(0.05).subwords(Subwords::default()),
         _ => settings,
     };
     let mut vectors = WordVectors::<B>::new(settings, WordCounts::of(&texts, 5, None)?, Default::default())?;

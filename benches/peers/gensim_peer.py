@@ -1,6 +1,6 @@
 """gensim's side of the race: python gensim_peer.py THREADS VARIANT BENCH... prints {"bench", "ms"} a line.
 
-THREADS 0 is as many workers as cores. The benches are word2vec-skipgram, -cbow and -exact: an epoch over the corpus in
+THREADS 0 is as many workers as cores. The benches are word2vec-skipgram, -cbow, -exact and -subword: an epoch over the corpus in
 FORNAX_WORDS, vectors of 100 elements, window 5, 5 negatives, sample 1e-4. The words are counted before the clock starts.
 """
 import json
@@ -8,7 +8,7 @@ import os
 import sys
 import time
 
-from gensim.models import Word2Vec
+from gensim.models import FastText, Word2Vec
 
 
 def main(threads, benches):
@@ -19,7 +19,10 @@ def main(threads, benches):
         texts = [line.split() for line in lines]
     settings = dict(vector_size=100, window=5, negative=5, sample=1e-4, min_count=5, workers=threads or os.cpu_count())
     for bench in benches:
-        model = Word2Vec(sg=int(not bench.endswith("cbow")), **settings)
+        if bench.endswith("subword"):
+            model = FastText(sg=1, min_n=3, max_n=6, bucket=2_000_000, alpha=0.05, **settings)
+        else:
+            model = Word2Vec(sg=int(not bench.endswith("cbow")), **settings)
         model.build_vocab(texts)
         clock = time.perf_counter()
         model.train(texts, total_examples=model.corpus_count, epochs=1)

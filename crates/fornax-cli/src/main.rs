@@ -1,4 +1,4 @@
-//! The `fornax` command: demos of the listings, data sets, text classifiers, compiled backends.
+//! The `fornax` command: demos of the listings, data sets, text classifiers, word vectors, compiled backends.
 #![forbid(unsafe_code)]
 
 mod data;
@@ -6,6 +6,7 @@ mod demo;
 mod device;
 mod sequences;
 mod text;
+mod vectors;
 
 use std::process::ExitCode;
 
@@ -27,6 +28,8 @@ enum Command {
     Data(data::Options),
     /// Text classifiers: train, predict, evaluate.
     Text(text::Options),
+    /// Word vectors: train, ask, evaluate, convert.
+    Vectors(vectors::Options),
 }
 
 fn main() -> ExitCode {
@@ -40,6 +43,7 @@ fn main() -> ExitCode {
         Command::Demo(options) => demo::run(&options),
         Command::Data(options) => data::run(options),
         Command::Text(options) => text::run(options),
+        Command::Vectors(options) => vectors::run(options),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

@@ -88,7 +88,7 @@ struct Train {
     /// The greatest number of epochs.
     #[arg(long)]
     epoch: Option<usize>,
-    /// The learning rate, of Adam (lazy) or, of cnn, of Adadelta.
+    /// The learning rate of Adam.
     #[arg(long)]
     lr: Option<f64>,
     /// The elements of a word vector.
@@ -237,10 +237,9 @@ impl Train {
         if let Some(batch_size) = self.batch_size {
             builder = builder.batch_size(batch_size);
         }
-        Ok(match (self.lr, self.model) {
-            (None, _) => builder,
-            (Some(rate), Model::Cnn) => builder.optimizer(Adadelta::new(rate).epsilon(1e-6).lazy(true)),
-            (Some(rate), _) => builder.optimizer(Adam::new(rate).lazy(true)),
+        Ok(match self.lr {
+            None => builder,
+            Some(rate) => builder.optimizer(Adam::new(rate).lazy(true)),
         })
     }
 }

@@ -6,8 +6,8 @@
 use burn::tensor::backend::Backend as Burn;
 
 use crate::ops::{
-    ActivationOps, AttentionOps, ConvOps, DenseOps, DropoutOps, EmbeddingOps, LossOps, NormalizationOps,
-    OptimizerOps, PoolOps, RecurrentOps, WordVectorOps,
+    ActivationOps, AttentionOps, BagClassifierOps, ConvOps, DenseOps, DropoutOps, EmbeddingOps, LossOps,
+    NormalizationOps, OptimizerOps, PoolOps, RecurrentOps, WordVectorOps,
 };
 
 /// Every operation family that Fornax adds, on top of Burn's backend.
@@ -15,6 +15,7 @@ pub trait Backend:
     Burn
     + ActivationOps
     + AttentionOps
+    + BagClassifierOps
     + ConvOps
     + DenseOps
     + DropoutOps
@@ -32,6 +33,7 @@ impl<B> Backend for B where
     B: Burn
         + ActivationOps
         + AttentionOps
+        + BagClassifierOps
         + ConvOps
         + DenseOps
         + DropoutOps
@@ -75,11 +77,11 @@ macro_rules! by_burn {
 }
 
 #[cfg(feature = "cuda")]
-by_burn!(Cuda: ActivationOps, AttentionOps, ConvOps, DenseOps, DropoutOps, EmbeddingOps, LossOps, NormalizationOps, OptimizerOps, PoolOps, RecurrentOps, WordVectorOps);
+by_burn!(Cuda: ActivationOps, AttentionOps, BagClassifierOps, ConvOps, DenseOps, DropoutOps, EmbeddingOps, LossOps, NormalizationOps, OptimizerOps, PoolOps, RecurrentOps, WordVectorOps);
 
 // The oracle of the tests: every family by Burn's operations in f64.
 #[cfg(feature = "ndarray")]
-by_burn!(NdArray<f64>: ActivationOps, AttentionOps, ConvOps, DenseOps, DropoutOps, EmbeddingOps, LossOps, NormalizationOps, OptimizerOps, PoolOps, RecurrentOps, WordVectorOps);
+by_burn!(NdArray<f64>: ActivationOps, AttentionOps, BagClassifierOps, ConvOps, DenseOps, DropoutOps, EmbeddingOps, LossOps, NormalizationOps, OptimizerOps, PoolOps, RecurrentOps, WordVectorOps);
 
 /// What is done once for each plain backend that is compiled in, by [`visit_backends`].
 pub trait BackendVisitor {

@@ -7,6 +7,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod archive;
 pub mod csv;
 pub mod datasets;
 pub mod download;

@@ -2,18 +2,25 @@
 #![forbid(unsafe_code)]
 
 mod corpus;
+mod fasttext_classifier;
 mod keyed_vectors;
 mod logistic_regression;
+mod phrases;
+mod subwords;
 mod text_classifier;
 mod vectorizers;
 mod word_counts;
+mod word_index;
 mod word_vectors;
 
 pub use corpus::{Corpus, LineCorpus, Tokens};
+pub use fasttext_classifier::{FastTextClassifier, FastTextModel};
 pub use keyed_vectors::{
-    Analogy, AnalogyReport, AnalogySection, KeyedVectors, Query, VectorFile, WordPairsReport,
+    Analogy, AnalogyReport, AnalogySection, KeyedVectors, Query, SubwordVectors, VectorFile, WordPairsReport,
 };
 pub use logistic_regression::{FittedLogisticRegression, LogisticRegression};
+pub use phrases::{PhraseCorpus, PhraseScore, Phrases, PhrasesBuilder};
+pub use subwords::Subwords;
 pub use text_classifier::{
     BagOfEmbeddings, FitReport, Prediction, TextCNN, TextClassifier, TextClassifierBuilder, TextLSTM,
     TextModel, TextTransformer, TfidfRegression,

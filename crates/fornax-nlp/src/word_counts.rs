@@ -1,11 +1,11 @@
 //! [`WordCounts`]: the words of a corpus and how often each occurs.
 
-use std::collections::HashMap;
-
 use fornax_core::{Error, Result};
+use hashbrown::HashMap;
 use serde::{Deserialize, Serialize};
 
 use crate::Corpus;
+use crate::word_index::WordIndex;
 
 /// The words of a corpus by count, the most frequent first, equal counts in the order of their bytes.
 ///
@@ -22,9 +22,8 @@ use crate::Corpus;
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "Saved", into = "Saved")]
 pub struct WordCounts {
-    words: Vec<String>,
+    index: WordIndex,
     counts: Vec<u64>,
-    index: HashMap<String, u32>,
 }
 
 /// The form in a file.
@@ -55,12 +54,20 @@ impl WordCounts {
         words.sort_unstable_by(|(a, x), (b, y)| y.cmp(x).then_with(|| a.cmp(b)));
         words.truncate(max_size.unwrap_or(usize::MAX));
         let (words, counts) = words.into_iter().unzip();
-        Self::try_from(Saved { words, counts })
+        Self::new(words, counts)
+    }
+
+    /// Words with their counts, in the order that is given.
+    pub(crate) fn new(words: Vec<String>, counts: Vec<u64>) -> Result<Self> {
+        if words.len() != counts.len() {
+            return Err(Error::data("counts", counts.len(), format!("{}, as there are words", words.len())));
+        }
+        Ok(Self { index: WordIndex::new(words)?, counts })
     }
 
     /// The words, the most frequent first.
     pub fn words(&self) -> &[String] {
-        &self.words
+        self.index.words()
     }
 
     /// How often each word occurs.
@@ -70,17 +77,18 @@ impl WordCounts {
 
     /// The number of words.
     pub fn len(&self) -> usize {
-        self.words.len()
+        self.counts.len()
     }
 
     /// Whether there is no word.
     pub fn is_empty(&self) -> bool {
-        self.words.is_empty()
+        self.counts.is_empty()
     }
 
     /// The index of a word; none of one that is not counted.
+    #[inline]
     pub fn index(&self, word: &str) -> Option<u32> {
-        self.index.get(word).copied()
+        self.index.get(word)
     }
 
     /// The occurrences of all words together.
@@ -104,12 +112,12 @@ impl WordCounts {
         }
         new.sort_unstable_by(|(a, x), (b, y)| y.cmp(x).then_with(|| a.cmp(b)));
         let added = new.len();
-        let (mut words, mut counts) = (self.words.clone(), self.counts.clone());
+        let (mut words, mut counts) = (self.words().to_vec(), self.counts.clone());
         for (word, count) in new {
             words.push(word);
             counts.push(count);
         }
-        *self = Self::try_from(Saved { words, counts })?;
+        *self = Self::new(words, counts)?;
         Ok(added)
     }
 }
@@ -118,12 +126,7 @@ fn count<C: Corpus + ?Sized>(corpus: &C) -> Result<HashMap<String, u64>> {
     let mut counts: HashMap<String, u64> = HashMap::new();
     corpus.visit(&mut |tokens| {
         for token in tokens {
-            match counts.get_mut(token) {
-                Some(count) => *count += 1,
-                None => {
-                    counts.insert(token.to_owned(), 1);
-                }
-            }
+            *counts.entry_ref(token).or_insert(0) += 1;
         }
         Ok(())
     })?;
@@ -134,22 +137,13 @@ impl TryFrom<Saved> for WordCounts {
     type Error = Error;
 
     fn try_from(Saved { words, counts }: Saved) -> Result<Self> {
-        if words.len() != counts.len() || words.len() > i32::MAX as usize {
-            let wanted = format!("{}, as there are words, at most {}", words.len(), i32::MAX);
-            return Err(Error::data("counts", counts.len(), wanted));
-        }
-        let index: HashMap<_, _> = words.iter().zip(0..).map(|(word, at)| (word.clone(), at)).collect();
-        if index.len() != words.len() {
-            let found = format!("{} different ones", index.len());
-            return Err(Error::data("words", found, format!("{}, each once", words.len())));
-        }
-        Ok(Self { words, counts, index })
+        Self::new(words, counts)
     }
 }
 
 impl From<WordCounts> for Saved {
     fn from(counts: WordCounts) -> Self {
-        Self { words: counts.words, counts: counts.counts }
+        Self { words: counts.words().to_vec(), counts: counts.counts }
     }
 }
 

@@ -1,9 +1,11 @@
 //! Laws of questions to word vectors and of their files.
 
 use fornax_nlp::{Analogy, KeyedVectors, VectorFile};
+use fornax_testkit::config;
 use proptest::prelude::*;
 
-const FORMATS: [VectorFile; 3] = [VectorFile::Word2VecText, VectorFile::Word2VecBinary, VectorFile::Glove];
+const FORMATS: [VectorFile; 4] =
+    [VectorFile::Word2VecText, VectorFile::Word2VecBinary, VectorFile::Glove, VectorFile::Fornax];
 
 fn vectors(words: &[&str], dimension: usize, values: Vec<f32>) -> KeyedVectors {
     KeyedVectors::new(words.iter().map(|&word| word.to_owned()).collect(), dimension, values).unwrap()
@@ -93,7 +95,7 @@ fn file() -> (tempfile::TempDir, std::path::PathBuf) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 64, rng_seed: proptest::test_runner::RngSeed::Fixed(20), ..Default::default() })]
+    #![proptest_config(config(1000))]
 
     #[test]
     fn files_keep_words_and_bits(
@@ -109,6 +111,7 @@ proptest! {
             vectors.save(&path, format).unwrap();
             prop_assert_eq!(&KeyedVectors::load(&path, format, None).unwrap(), &vectors);
             let first = KeyedVectors::load(&path, format, Some(1)).unwrap();
+            prop_assert_eq!(first.vector(&first.words()[0]).unwrap(), vectors.vector(&vectors.words()[0]).unwrap());
             prop_assert_eq!(first.words(), &vectors.words()[..1]);
         }
     }
@@ -116,7 +119,7 @@ proptest! {
     /// Bytes that are changed, cut or made up are an error or vectors, never a panic.
     #[test]
     fn any_bytes_are_read_or_refused(
-        format in 0usize..3,
+        format in 0usize..4,
         changes in proptest::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..6),
         cut in any::<prop::sample::Index>(),
         noise in proptest::option::of(proptest::collection::vec(any::<u8>(), 0..200)),
@@ -130,7 +133,10 @@ proptest! {
         }
         bytes.truncate(cut.index(bytes.len() + 1));
         std::fs::write(&path, noise.unwrap_or(bytes)).unwrap();
-        let _ = KeyedVectors::load(&path, FORMATS[format], None);
+        if let Ok(read) = KeyedVectors::load(&path, FORMATS[format], None) {
+            let first = read.words()[0].clone();
+            prop_assert!(read.most_similar(&[&first], &[], 3).is_ok());
+        }
     }
 }
 
@@ -161,6 +167,39 @@ fn faults_of_files_name_the_place() {
     let long = [b"1 1\n".to_vec(), vec![b'a'; 2 << 20]].concat();
     assert!(fault(binary, &long).contains("word 1: found more than 1 MiB"));
     assert!(fault(text, &long).contains("line 2: found more than 1 MiB"));
+    let own = VectorFile::Fornax;
+    family().save(&path, own).unwrap();
+    let whole = std::fs::read(&path).unwrap();
+    let cut = fault(own, &whole[..whole.len() - 1]);
+    assert!(cut.contains("head: found 5 words of 3 elements in 207 bytes, wanted 208 bytes"), "{cut}");
+    assert!(fault(own, &whole[..20]).contains("end of file: found the file cut off"));
+    assert!(fault(own, b"FORNAXWV\x02\0\0\0 more and more and more").contains("version 2"));
+    let mut long = whole.clone();
+    long[32] = 200;
+    assert!(
+        fault(own, &long).contains("word 1: found 200 bytes, wanted at most the 42 that words have left")
+    );
     let blank = vectors(&["a b"], 1, vec![1.0]).save(&path, text).unwrap_err().to_string();
     assert!(blank.contains("found \"a b\", wanted one without blanks"), "{blank}");
+}
+
+#[test]
+fn formats_are_detected() {
+    let (_folder, path) = file();
+    for format in FORMATS {
+        family().save(&path, format).unwrap();
+        assert_eq!(VectorFile::detect(&path).unwrap(), format);
+    }
+    let golden = |name: &str| format!("{}/goldens/{name}", env!("CARGO_MANIFEST_DIR"));
+    let known = [
+        ("gensim.txt", VectorFile::Word2VecText),
+        ("gensim.bin", VectorFile::Word2VecBinary),
+        ("fasttext_words.bin", VectorFile::FastText),
+    ];
+    for (name, format) in known {
+        assert_eq!(VectorFile::detect(golden(name)).unwrap(), format, "{name}");
+        assert_eq!(KeyedVectors::load(golden(name), format, Some(2)).unwrap().len(), 2);
+    }
+    let error = family().save(&path, VectorFile::FastText).unwrap_err().to_string();
+    assert_eq!(error, "format: found FastText, wanted another format: words alone have no n-grams");
 }

@@ -10,6 +10,14 @@ pub mod gradient;
 pub mod parity;
 
 use fornax_core::Philox;
+use proptest::test_runner::{Config, RngSeed};
+
+/// Proptest with a seed of its own, so that a run can be repeated; `cargo xtask prop` asks for more cases.
+pub fn config(cases: u32) -> Config {
+    let asked = std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok());
+    let cases = asked.unwrap_or(cases);
+    Config { cases, rng_seed: RngSeed::Fixed(20), ..Config::default() }
+}
 
 /// The backend whose results the others are compared with.
 pub type Oracle = fornax_core::NdArray<f64>;

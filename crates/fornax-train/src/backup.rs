@@ -108,7 +108,7 @@ impl Backup {
         let training = serde_json::to_value(training).expect("plain figures have a JSON form");
         let (header, mut arrays) = model.parts(training);
         arrays.extend(metrics.into_iter().enumerate().map(|(at, array)| (format!("metrics/{at}"), array)));
-        write(&self.options.path, &header, arrays)
+        write(&self.options.path, &header, &arrays)
     }
 
     /// The state in the file, put into the model and the callbacks; `None` if there is no file.

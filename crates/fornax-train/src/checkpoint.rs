@@ -1,18 +1,15 @@
-//! The own file format: one safetensors file whose metadata holds the structure as JSON.
+//! The own file format: an archive whose header holds the structure.
 //!
-//! Weights are the tensors `weights/<path>`, the optimizer's state `optimizer/<name>`; bytes that belong to a network are
-//! the tensor `extra`. The metadata key `fornax` holds [`Header`]. A file is written beside its target and renamed over
-//! it, so it is whole or not there.
+//! Weights are the arrays `weights/<path>`, the optimizer's state `optimizer/<name>`.
 
-use std::borrow::Cow;
 use std::collections::HashMap;
 use std::path::Path;
 
 use fornax_core::{Array, Backend, Error, Result};
-use fornax_data::files::write_whole;
+use fornax_data::archive;
 use fornax_layers::{Network, Registry};
 use fornax_optim::{Optimizer, OptimizerState};
-use safetensors::{Dtype, SafeTensors, View};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
@@ -20,12 +17,11 @@ use crate::Model;
 use crate::model::Compiled;
 
 /// The version that this crate writes, and the newest that it reads.
-const VERSION: u32 = 1;
+const VERSION: u64 = 1;
 
 /// What a file says about itself.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Header {
-    version: u32,
     pub(crate) network: Json,
     #[serde(default)]
     pub(crate) compiled: Option<Compiled>,
@@ -34,120 +30,26 @@ pub(crate) struct Header {
     /// What a backup adds: position, running sums, callbacks.
     #[serde(default)]
     pub(crate) training: Json,
+    /// What belongs to a network: the vocabulary of its inputs, the names of its outputs.
+    #[serde(default, skip_serializing_if = "Json::is_null")]
+    extra: Json,
 }
 
 /// A file that has been read and whose tensors have been checked.
 pub(crate) struct Saved {
     pub(crate) header: Header,
     pub(crate) arrays: HashMap<String, Array>,
-    extra: Option<Vec<u8>>,
 }
-
-/// The tensor of bytes that belong to a network.
-const EXTRA: &str = "extra";
 
 /// Writes a file.
-pub(crate) fn write(path: &Path, header: &Header, arrays: Vec<(String, Array)>) -> Result<()> {
-    write_with_extra(path, header, arrays, None)
-}
-
-fn write_with_extra(
-    path: &Path,
-    header: &Header,
-    arrays: Vec<(String, Array)>,
-    extra: Option<&[u8]>,
-) -> Result<()> {
-    let header = serde_json::to_string(header).expect("a header has a JSON form");
-    let metadata = HashMap::from([("fornax".to_owned(), header)]);
-    let extra = extra.map(|bytes| (EXTRA, Stored::bytes(bytes)));
-    let tensors = arrays.iter().map(|(name, array)| (name.as_str(), Stored::new(array))).chain(extra);
-    let bytes = safetensors::serialize(tensors, Some(metadata))
-        .map_err(|error| Error::io(path, "serialize", std::io::Error::other(error)))?;
-    write_whole(path, |writer| writer.write_all(&bytes))
+pub(crate) fn write(path: &Path, header: &Header, arrays: &[(String, Array)]) -> Result<()> {
+    archive::write(path, VERSION, header, arrays)
 }
 
 /// Reads a file.
 pub(crate) fn read(path: &Path) -> Result<Saved> {
-    let bytes = std::fs::read(path).map_err(|error| Error::io(path, "read", error))?;
-    let wrong = |at: &str, found: String| Error::format(path, at, found, "a model that Fornax saved");
-    let (_, metadata) =
-        SafeTensors::read_metadata(&bytes).map_err(|e| wrong("safetensors header", e.to_string()))?;
-    let tensors = SafeTensors::deserialize(&bytes).map_err(|error| wrong("tensors", error.to_string()))?;
-    let header = metadata.metadata().as_ref().and_then(|metadata| metadata.get("fornax"));
-    let header = header.ok_or_else(|| wrong("metadata", "no entry fornax".into()))?;
-    let version: Json =
-        serde_json::from_str(header).map_err(|error| wrong("metadata fornax", error.to_string()))?;
-    match version["version"].as_u64() {
-        Some(version) if version <= u64::from(VERSION) => {}
-        found => {
-            let found = found.map_or("no version".into(), |version| format!("version {version}"));
-            return Err(Error::format(path, "metadata fornax", found, format!("version {VERSION} or older")));
-        }
-    }
-    let header: Header =
-        serde_json::from_str(header).map_err(|error| wrong("metadata fornax", error.to_string()))?;
-    let (mut arrays, mut extra) = (HashMap::new(), None);
-    for (name, view) in tensors.iter() {
-        if name == EXTRA && view.dtype() == Dtype::U8 {
-            extra = Some(view.data().to_vec());
-            continue;
-        }
-        let words = view.data().chunks_exact(4).map(|b| [b[0], b[1], b[2], b[3]]);
-        let shape = if view.shape().is_empty() { vec![1] } else { view.shape().to_vec() };
-        let array = match view.dtype() {
-            Dtype::F32 => Array::from_vec(shape, words.map(f32::from_le_bytes).collect())?,
-            Dtype::I32 => Array::from_i32(shape, words.map(i32::from_le_bytes).collect())?,
-            other => {
-                return Err(Error::format(
-                    path,
-                    format!("tensor {name}"),
-                    format!("{other:?}"),
-                    "F32 or I32",
-                ));
-            }
-        };
-        arrays.insert(name.to_owned(), array);
-    }
-    Ok(Saved { header, arrays, extra })
-}
-
-/// An array as safetensors wants it.
-struct Stored {
-    dtype: Dtype,
-    shape: Vec<usize>,
-    bytes: Vec<u8>,
-}
-
-impl Stored {
-    fn new(array: &Array) -> Self {
-        let (dtype, bytes) = match array.is_integer() {
-            true => (Dtype::I32, array.to_i32().into_iter().flat_map(i32::to_le_bytes).collect()),
-            false => (Dtype::F32, array.to_f32().into_iter().flat_map(f32::to_le_bytes).collect()),
-        };
-        Self { dtype, shape: array.shape().to_vec(), bytes }
-    }
-
-    fn bytes(bytes: &[u8]) -> Self {
-        Self { dtype: Dtype::U8, shape: vec![bytes.len()], bytes: bytes.to_vec() }
-    }
-}
-
-impl View for Stored {
-    fn dtype(&self) -> Dtype {
-        self.dtype
-    }
-
-    fn shape(&self) -> &[usize] {
-        &self.shape
-    }
-
-    fn data(&self) -> Cow<'_, [u8]> {
-        Cow::Borrowed(&self.bytes)
-    }
-
-    fn data_len(&self) -> usize {
-        self.bytes.len()
-    }
+    let (header, arrays) = archive::read(path, VERSION)?;
+    Ok(Saved { header, arrays })
 }
 
 impl Saved {
@@ -210,16 +112,16 @@ impl<B: Backend> Model<B> {
     /// If the file cannot be written; an older one is then as it was.
     pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
         let (header, arrays) = self.parts(Json::Null);
-        write(path.as_ref(), &header, arrays)
+        write(path.as_ref(), &header, &arrays)
     }
 
     pub(crate) fn parts(&self, training: Json) -> (Header, Vec<(String, Array)>) {
         let header = Header {
-            version: VERSION,
             network: self.network.config(),
             compiled: Some(self.compiled.clone()),
             steps: self.steps,
             training,
+            extra: Json::Null,
         };
         let mut arrays = weights(&self.network);
         let state = self.state.to_arrays();
@@ -274,24 +176,25 @@ fn rebuild<B: Backend>(saved: &Saved, registry: &Registry<B>, device: B::Device)
 /// # Errors
 /// If the file cannot be written; an older one is then as it was.
 pub fn save_network<B: Backend>(network: &Network<B>, path: impl AsRef<Path>) -> Result<()> {
-    write(path.as_ref(), &network_header(network), weights(network))
+    save_network_with_extra(network, &Json::Null, path)
 }
 
-/// [`save_network`] with bytes that belong to the network, such as the vocabulary of its inputs: what
-/// [`load_network_with_extra`] gives back and other readers leave alone.
+/// [`save_network`] with what belongs to the network, such as the vocabulary of its inputs: [`load_network_with_extra`] gives
+/// it back, other readers leave it alone.
 ///
 /// # Errors
 /// If the file cannot be written; an older one is then as it was.
+///
+/// # Panics
+/// If `extra` has no JSON form (a map whose keys are no strings).
 pub fn save_network_with_extra<B: Backend>(
     network: &Network<B>,
-    extra: &[u8],
+    extra: &impl Serialize,
     path: impl AsRef<Path>,
 ) -> Result<()> {
-    write_with_extra(path.as_ref(), &network_header(network), weights(network), Some(extra))
-}
-
-fn network_header<B: Backend>(network: &Network<B>) -> Header {
-    Header { version: VERSION, network: network.config(), compiled: None, steps: 0, training: Json::Null }
+    let extra = serde_json::to_value(extra).expect("what belongs to a network has a JSON form");
+    let header = Header { network: network.config(), compiled: None, steps: 0, training: Json::Null, extra };
+    write(path.as_ref(), &header, &weights(network))
 }
 
 /// The network of a saved model, for prediction, with the layers that the registry has, on a device: no loss or optimizer
@@ -308,21 +211,20 @@ pub fn load_network_with<B: Backend>(
     rebuild(&read(path)?, registry, device).map_err(|error| error.within(path.display()))
 }
 
-/// What [`save_network_with_extra`] wrote: the network and the bytes.
+/// What [`save_network_with_extra`] wrote: the network and what belongs to it.
 ///
 /// # Errors
-/// As for [`load_network_with`], and if the file has no bytes beside the network.
-pub fn load_network_with_extra<B: Backend>(
+/// As for [`load_network_with`], and if what the file has beside the network is no `E`.
+pub fn load_network_with_extra<B: Backend, E: DeserializeOwned>(
     path: impl AsRef<Path>,
     registry: &Registry<B>,
     device: B::Device,
-) -> Result<(Network<B>, Vec<u8>)> {
+) -> Result<(Network<B>, E)> {
     let path = path.as_ref();
     let mut saved = read(path)?;
-    let Some(extra) = saved.extra.take() else {
-        let wanted = "bytes that belong to the network";
-        return Err(Error::format(path, "tensors", format!("no {EXTRA:?} of bytes"), wanted));
-    };
+    let extra = serde_json::from_value(saved.header.extra.take()).map_err(|error| {
+        Error::format(path, "header, entry extra", error, "what belongs to such a network")
+    })?;
     let network = rebuild(&saved, registry, device).map_err(|error| error.within(path.display()))?;
     Ok((network, extra))
 }

@@ -4,9 +4,9 @@
 //! Stanford sentiment treebank, sentences: `cargo run --release --example sentiment -- sst2 data/sst2 cnn`
 //! IMDB: `cargo run --release --example sentiment -- imdb data lstm`
 //!
-//! Models: tfidf, cnn (Kim 2014, vectors drawn at random), lstm, bag, transformer.
+//! Models: tfidf, cnn (Kim 2014, word vectors drawn at random), lstm, bag, transformer.
 use fornax::data::datasets::Split;
-use fornax::data::text::{Encoding, LabelledTexts};
+use fornax::data::text::{Encoding, LabelledTexts, Tokenizer};
 use fornax::nlp::TextModel;
 use fornax::prelude::*;
 
@@ -69,5 +69,10 @@ fn main() -> fornax::Result<()> {
         "transformer" => TextTransformer::new().into(),
         _ => return Ok(()),
     };
-    run(model, &TextClassifierBuilder::new(chosen), &parts)
+    let mut builder = TextClassifierBuilder::new(chosen);
+    if set != "imdb" {
+        // These sentences are divided into words already, and there are few of them.
+        builder = builder.tokenizer(Tokenizer::new().lowercase(true)).min_count(1);
+    }
+    run(model, &builder, &parts)
 }

@@ -12,7 +12,7 @@ use crate::Outcome;
 use crate::process::{cargo, check, flag, nothing_left, option, root, target};
 use race::{Contender, Times};
 
-const BENCHES: [&str; 24] = [
+const BENCHES: [&str; 25] = [
     "dense-fit",
     "dense-predict",
     "dense-predict-1",
@@ -36,6 +36,7 @@ const BENCHES: [&str; 24] = [
     "word2vec-skipgram",
     "word2vec-cbow",
     "word2vec-exact",
+    "word2vec-subword",
     "dense-process",
 ];
 
@@ -46,19 +47,27 @@ const WORDS: &str = "word2vec-";
 const DRAWN: usize = 6;
 
 /// Peer, script, variant.
-const PEERS: [(&str, &str, &str); 6] = [
+const PEERS: [(&str, &str, &str); 7] = [
     ("keras", "keras_peer.py", "default"),
     ("keras-jit", "keras_peer.py", "jit"),
     ("torch", "torch_peer.py", "eager"),
     ("torch-compile", "torch_peer.py", "compile"),
     ("onnxruntime", "onnx_peer.py", "default"),
     ("gensim", "gensim_peer.py", "default"),
+    ("fasttext", "fasttext_peer.py", "default"),
 ];
 
 const BACKENDS: [&str; 2] = ["flex", "ndarray"];
 
-const REQUIREMENTS: [&str; 6] =
-    ["tensorflow-cpu==2.21.*", "keras==3.15.1", "torch", "onnxruntime", "onnx", "gensim==4.4.*"];
+const REQUIREMENTS: [&str; 7] = [
+    "tensorflow-cpu==2.21.*",
+    "keras==3.15.1",
+    "torch",
+    "onnxruntime",
+    "onnx",
+    "gensim==4.4.*",
+    "fasttext-wheel",
+];
 
 pub(crate) fn run(arguments: &[String]) -> Outcome {
     let mut arguments = arguments.to_vec();

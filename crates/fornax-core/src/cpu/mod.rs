@@ -2,6 +2,7 @@
 
 mod activation;
 mod attention;
+mod bag_classifier;
 mod conv;
 mod dense;
 mod depthwise;
@@ -19,6 +20,7 @@ mod pool;
 mod product;
 mod recurrent;
 mod row;
+mod rows;
 mod tasks;
 mod word_vectors;
 

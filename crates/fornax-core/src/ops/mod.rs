@@ -7,6 +7,7 @@
 
 pub(crate) mod activation;
 mod attention;
+mod bag_classifier;
 pub(crate) mod conv;
 pub(crate) mod dense;
 pub(crate) mod dropout;
@@ -20,6 +21,7 @@ mod word_vectors;
 
 pub use activation::{Activation, ActivationOps};
 pub use attention::{AttentionOps, AttentionOptions};
+pub use bag_classifier::BagClassifierOps;
 pub use conv::{ConvGeometry, ConvOps};
 pub use dense::DenseOps;
 pub use dropout::DropoutOps;

@@ -34,7 +34,7 @@ pub struct Examples {
     inputs: Vec<u32>,
     targets: Vec<u32>,
     /// Behind an example's inputs, its right outputs, and all its outputs.
-    ends: Vec<[u32; 3]>,
+    ends: Vec<[usize; 3]>,
 }
 
 /// An example: rows of the inputs, and of the outputs, of which the first `right` are right.
@@ -45,26 +45,29 @@ pub(crate) struct Example<'a> {
     pub(crate) right: usize,
 }
 
+impl Example<'_> {
+    /// The one right output.
+    #[inline]
+    pub(crate) fn class(&self) -> u32 {
+        assert!(
+            self.right == 1 && self.targets.len() == 1,
+            "an example with another number of classes than one"
+        );
+        self.targets[0]
+    }
+}
+
 impl Examples {
     /// Adds an example. One without inputs or without outputs teaches nothing and is left out.
-    pub fn push(
-        &mut self,
-        inputs: impl IntoIterator<Item = u32>,
-        right: impl IntoIterator<Item = u32>,
-        wrong: impl IntoIterator<Item = u32>,
-    ) {
-        let [inputs_before, _, targets_before] = self.ends.last().copied().unwrap_or_default();
-        self.inputs.extend(inputs);
-        self.targets.extend(right);
-        let right = self.targets.len();
-        self.targets.extend(wrong);
-        let (inputs, targets) = (self.inputs.len(), self.targets.len());
-        if inputs == inputs_before as usize || targets == targets_before as usize {
-            self.inputs.truncate(inputs_before as usize);
-            self.targets.truncate(targets_before as usize);
+    pub fn push(&mut self, inputs: &[u32], right: &[u32], wrong: &[u32]) {
+        if inputs.is_empty() || right.len() + wrong.len() == 0 {
             return;
         }
-        self.ends.push([inputs, right, targets].map(|end| u32::try_from(end).expect("fewer than 2^32 rows")));
+        self.inputs.extend(inputs);
+        self.targets.extend(right);
+        let right_end = self.targets.len();
+        self.targets.extend(wrong);
+        self.ends.push([self.inputs.len(), right_end, self.targets.len()]);
     }
 
     /// The number of examples.
@@ -89,18 +92,23 @@ impl Examples {
         let [input, _, target] = if index == 0 { [0; 3] } else { self.ends[index - 1] };
         let [input_end, right_end, target_end] = self.ends[index];
         Example {
-            inputs: &self.inputs[input as usize..input_end as usize],
-            targets: &self.targets[target as usize..target_end as usize],
-            right: (right_end - target) as usize,
+            inputs: &self.inputs[input..input_end],
+            targets: &self.targets[target..target_end],
+            right: right_end - target,
         }
     }
 
-    /// Panics unless every row lies in its table.
-    pub(crate) fn check(&self, tables: [usize; 2]) {
-        for (rows, len) in [&self.inputs, &self.targets].into_iter().zip(tables) {
+    /// The width of the tables; panics unless it is a multiple of `unit` and every row lies in its table.
+    #[cfg(any(feature = "flex", feature = "ndarray"))]
+    pub(crate) fn check<B: Burn>(&self, tables: &[DynTensor<B>; 2], unit: usize) -> usize {
+        let shapes = tables.each_ref().map(|table| table.shape());
+        let width = shapes[0][1];
+        assert!(width == shapes[1][1] && width.is_multiple_of(unit), "widths {width} and {}", shapes[1][1]);
+        for (rows, shape) in [&self.inputs, &self.targets].into_iter().zip(&shapes) {
             let largest = rows.iter().max().map_or(0, |&row| row as usize + 1);
-            assert!(largest <= len, "row {largest} of a table of {len}");
+            assert!(largest <= shape[0], "row {largest} of a table of {}", shape[0]);
         }
+        width
     }
 }
 
@@ -136,7 +144,7 @@ const AT_ONCE: usize = 256;
 const ADDED_UP: f32 = 8.0;
 
 /// For each of the rows what its changes are multiplied by, given the examples that they are of.
-fn damping(rows: &[i32], examples: &[usize]) -> Vec<f32> {
+pub(super) fn damping(rows: &[i32], examples: &[usize]) -> Vec<f32> {
     let mut counts: HashMap<i32, (usize, f32)> = HashMap::new();
     for (&row, &example) in rows.iter().zip(examples) {
         let (last, count) = counts.entry(row).or_insert((usize::MAX, 0.0));

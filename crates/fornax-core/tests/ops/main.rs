@@ -3,6 +3,7 @@
 
 mod activation;
 mod attention;
+mod bag_classifier;
 mod conv;
 mod dense;
 mod dropout;
@@ -16,15 +17,7 @@ mod threads;
 mod word_vectors;
 
 use fornax_core::{Backend, DynTensor};
-use fornax_testkit::distinct_values;
-use proptest::test_runner::{Config, RngSeed};
-
-/// Proptest with a seed of its own, so that a run can be repeated; `cargo xtask prop` asks for more cases.
-fn config(cases: u32) -> Config {
-    let asked = std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok());
-    let cases = asked.unwrap_or(cases);
-    Config { cases, rng_seed: RngSeed::Fixed(20), ..Config::default() }
-}
+use fornax_testkit::{config, distinct_values};
 
 /// A shape and values for it, exact in `f32` and fit for finite differences.
 type Point = (Vec<usize>, Vec<f32>);

@@ -28,7 +28,7 @@ fn examples(sizes: &[[usize; 3]], seed: u64) -> Vec<Plain> {
 fn pushed(plain: &[Plain]) -> Examples {
     let mut examples = Examples::default();
     for (inputs, right, wrong) in plain {
-        examples.push(inputs.clone(), right.clone(), wrong.clone());
+        examples.push(inputs, right, wrong);
     }
     examples
 }
@@ -144,7 +144,7 @@ fn a_call_is_its_examples_in_order() {
 fn hogwild_loses_nothing_of_rows_apart() {
     let rows = 3000u32;
     let mut examples = Examples::default();
-    (0..rows / 3).for_each(|at| examples.push([3 * at, 3 * at + 1], [3 * at], [3 * at + 1, 3 * at + 2]));
+    (0..rows / 3).for_each(|at| examples.push(&[3 * at, 3 * at + 1], &[3 * at], &[3 * at + 1, 3 * at + 2]));
     let run = |hogwild: bool| {
         let tables = [1, 2].map(|seed| tensor::<Flex>(&point(&[rows as usize, 16], seed)));
         Flex::train_word_vectors(tables, &examples, Hidden::Each, 0.1, hogwild)
@@ -183,10 +183,10 @@ fn steps_go_down_the_gradient() {
 #[test]
 fn examples_without_a_side_are_left_out() {
     let mut examples = Examples::default();
-    examples.push([], [1], [2]);
-    examples.push([1], [], []);
+    examples.push(&[], &[1], &[2]);
+    examples.push(&[1], &[], &[]);
     assert!(examples.is_empty());
-    examples.push([1], [], [2]);
+    examples.push(&[1], &[], &[2]);
     assert_eq!(examples.len(), 1);
     examples.clear();
     assert!(examples.is_empty());

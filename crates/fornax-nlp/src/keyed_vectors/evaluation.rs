@@ -161,7 +161,7 @@ impl KeyedVectors {
             let score: f64 = score.trim().parse().map_err(|_| fault())?;
             match [a, b].map(|word| known.get(&word.trim().to_uppercase())) {
                 [Some(&a), Some(&b)] => {
-                    found.push(f64::from(self.similarity(&self.words[a], &self.words[b])?));
+                    found.push(f64::from(self.similarity(&self.words()[a], &self.words()[b])?));
                     wanted.push(score);
                 }
                 _ => unknown += 1,
@@ -180,7 +180,7 @@ impl KeyedVectors {
     /// The first words in upper case, each with its first place.
     fn by_case(&self, restrict: usize) -> HashMap<String, usize> {
         let mut known = HashMap::new();
-        for (at, word) in self.words.iter().take(restrict).enumerate() {
+        for (at, word) in self.words().iter().take(restrict).enumerate() {
             known.entry(word.to_uppercase()).or_insert(at);
         }
         known

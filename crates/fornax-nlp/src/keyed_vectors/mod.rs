@@ -1,15 +1,19 @@
 //! [`KeyedVectors`]: words and their vectors, to be asked.
 
+mod detect;
 mod evaluation;
+mod own_format;
 mod query;
+mod subword_vectors;
 mod word2vec_format;
 
-use std::collections::HashMap;
+use fornax_core::{Array, Error, Floats, Result};
 
-use fornax_core::{Array, Error, Result};
+use crate::word_index::WordIndex;
 
 pub use evaluation::{AnalogyReport, AnalogySection, WordPairsReport};
 pub use query::{Analogy, Query};
+pub use subword_vectors::SubwordVectors;
 pub use word2vec_format::VectorFile;
 
 /// Words and a vector for each, in an order that files keep: by convention the most frequent word first.
@@ -25,12 +29,11 @@ pub use word2vec_format::VectorFile;
 /// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct KeyedVectors {
-    words: Vec<String>,
-    index: HashMap<String, u32>,
+    index: WordIndex,
     dimension: usize,
     /// `[words, dimension]`.
-    vectors: Vec<f32>,
-    norms: Vec<f32>,
+    vectors: Floats,
+    norms: Floats,
 }
 
 impl KeyedVectors {
@@ -47,34 +50,28 @@ impl KeyedVectors {
             let wanted = format!("{} words of {dimension} elements", words.len());
             return Err(Error::shape("word vectors", format!("{} numbers", vectors.len()), wanted));
         }
-        let mut index = HashMap::with_capacity(words.len());
-        for (at, word) in words.iter().enumerate() {
-            let number = u32::try_from(at).map_err(|_| Error::data("words", words.len(), "at most 2^32"))?;
-            if index.insert(word.clone(), number).is_some() {
-                return Err(Error::data(format!("word {at}"), format!("{word:?} again"), "every word once"));
-            }
-        }
+        let index = WordIndex::new(words)?;
         if let Some(at) = vectors.iter().position(|value| !value.is_finite()) {
-            let place = format!("vector of {:?}", words[at / dimension]);
+            let place = format!("vector of {:?}", index.words()[at / dimension]);
             return Err(Error::data(place, vectors[at], "finite numbers"));
         }
-        let norms = vectors.chunks_exact(dimension).map(norm).collect();
-        Ok(Self { words, index, dimension, vectors, norms })
+        let norms: Vec<f32> = vectors.chunks_exact(dimension).map(norm).collect();
+        Ok(Self { index, dimension, vectors: vectors.into(), norms: norms.into() })
     }
 
     /// The words in their order.
     pub fn words(&self) -> &[String] {
-        &self.words
+        self.index.words()
     }
 
     /// The number of words.
     pub fn len(&self) -> usize {
-        self.words.len()
+        self.norms.len()
     }
 
     /// Whether there is no word; never.
     pub fn is_empty(&self) -> bool {
-        self.words.is_empty()
+        self.norms.is_empty()
     }
 
     /// The elements of a vector.
@@ -84,12 +81,12 @@ impl KeyedVectors {
 
     /// The place of a word in the order; none if it is not known.
     pub fn index(&self, word: &str) -> Option<usize> {
-        self.index.get(word).map(|&index| index as usize)
+        self.index.get(word).map(|index| index as usize)
     }
 
     /// All vectors, `[words, dimension]`.
     pub fn vectors(&self) -> Array {
-        Array::from_vec([self.len(), self.dimension], self.vectors.clone()).expect("a vector for each word")
+        Array::from_vec([self.len(), self.dimension], self.vectors.to_vec()).expect("a vector for each word")
     }
 
     /// The vector of a word.
@@ -107,6 +104,20 @@ impl KeyedVectors {
     pub fn similarity(&self, a: &str, b: &str) -> Result<f32> {
         let (a, b) = (self.expect_index(a)?, self.expect_index(b)?);
         Ok(dot(self.row(a), self.row(b)) / (self.norms[a] * self.norms[b]).max(f32::MIN_POSITIVE))
+    }
+
+    /// The first words, and no more than there are.
+    pub(crate) fn first(self, count: usize) -> Self {
+        if count >= self.len() {
+            return self;
+        }
+        let words = self.words()[..count].to_vec();
+        Self {
+            index: WordIndex::new(words).expect("words that were there once"),
+            dimension: self.dimension,
+            vectors: self.vectors[..count * self.dimension].to_vec().into(),
+            norms: self.norms[..count].to_vec().into(),
+        }
     }
 
     fn row(&self, index: usize) -> &[f32] {

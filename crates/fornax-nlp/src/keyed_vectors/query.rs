@@ -82,7 +82,7 @@ impl<'a> Query<'a> {
         };
         let allowed = |at: &usize| {
             let asked = positive.contains(at) || negative.contains(at);
-            !asked && self.keep.as_ref().is_none_or(|keep| keep(&vectors.words[*at]))
+            !asked && self.keep.as_ref().is_none_or(|keep| keep(&vectors.words()[*at]))
         };
         Ok(vectors.best(&scores, (0..rows).filter(allowed).collect(), self.count))
     }
@@ -152,14 +152,14 @@ impl KeyedVectors {
         }
         candidates.truncate(count);
         candidates.sort_unstable_by(better);
-        candidates.into_iter().map(|at| (&*self.words[at], scores[at])).collect()
+        candidates.into_iter().map(|at| (&*self.words()[at], scores[at])).collect()
     }
 
     /// The cosines of the first `rows` vectors to one.
     fn cosines(&self, vector: &[f32], rows: usize) -> Result<Vec<f32>> {
         let size = norm(vector).max(f32::MIN_POSITIVE);
         let mut scores = row_products(vector, &self.vectors[..rows * self.dimension], self.dimension)?;
-        for (score, norm) in scores.iter_mut().zip(&self.norms) {
+        for (score, norm) in scores.iter_mut().zip(&*self.norms) {
             *score /= norm.max(f32::MIN_POSITIVE) * size;
         }
         Ok(scores)

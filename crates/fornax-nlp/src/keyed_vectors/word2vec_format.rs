@@ -1,4 +1,4 @@
-//! Files of word vectors: word2vec's text and binary form, and GloVe's text.
+//! Files of word vectors: word2vec's text and binary form, GloVe's text; Fornax's own is in own_format.rs.
 
 use std::io::{BufRead, Read};
 use std::path::Path;
@@ -6,7 +6,7 @@ use std::path::Path;
 use fornax_core::{Error, Result};
 use fornax_data::files;
 
-use super::KeyedVectors;
+use super::{KeyedVectors, SubwordVectors};
 
 /// A format of word vectors.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,13 +19,19 @@ pub enum VectorFile {
     Word2VecBinary,
     /// A line a word as in `Word2VecText`, without a first line.
     Glove,
+    /// Fornax's own form, for any words. It is mapped, not read: a file of any size is there at once, must not be changed
+    /// while it is used, and is not looked through for numbers that are not finite.
+    Fornax,
+    /// fastText's `.bin`, of which the vectors of the words are read; [`SubwordVectors`](crate::SubwordVectors) has those of n-grams,
+    /// too, and [`WordVectors::save_fasttext`](crate::WordVectors::save_fasttext) writes such a file.
+    FastText,
 }
 
 /// The longest line or word that a file may have, in bytes.
 const LONGEST: usize = 1 << 20;
 
 impl KeyedVectors {
-    /// Reads a file, gzipped or not; with `limit` only its first words.
+    /// Reads a file, gzipped or not (but for Fornax's own); with `limit` only its first words.
     ///
     /// Memory grows with what is read, whatever the first line says.
     ///
@@ -33,8 +39,16 @@ impl KeyedVectors {
     /// If the file cannot be read or does not hold what its format says, naming line or word.
     pub fn load(path: impl AsRef<Path>, format: VectorFile, limit: Option<usize>) -> Result<Self> {
         let path = path.as_ref();
-        let mut reader = Reader { path, file: files::open(path)?, line: 0, bytes: vec![] };
         let limit = limit.unwrap_or(usize::MAX);
+        if limit == 0 {
+            return Err(Error::argument("limit", 0, "at least 1 word"));
+        }
+        match format {
+            VectorFile::Fornax => return Self::map(path, limit),
+            VectorFile::FastText => return Ok(SubwordVectors::load(path)?.into_keyed_vectors().first(limit)),
+            _ => {}
+        }
+        let mut reader = Reader { path, file: files::open(path)?, line: 0, bytes: vec![] };
         let (words, dimension, vectors) = match format {
             VectorFile::Word2VecText => {
                 let (count, dimension) = reader.header()?;
@@ -45,6 +59,7 @@ impl KeyedVectors {
                 let (count, dimension) = reader.header()?;
                 reader.binary(count, dimension, limit)?
             }
+            VectorFile::Fornax | VectorFile::FastText => unreachable!("read above"),
         };
         Self::new(words, dimension, vectors).map_err(|error| error.within(path.display()))
     }
@@ -52,17 +67,25 @@ impl KeyedVectors {
     /// Writes a file that is there whole or not at all.
     ///
     /// # Errors
-    /// If it cannot be written, or a word has a blank or a line end, which these formats cannot hold.
+    /// If it cannot be written, the format is `FastText`, or a word has a blank or a line end, which only Fornax's own form can hold.
     pub fn save(&self, path: impl AsRef<Path>, format: VectorFile) -> Result<()> {
+        match format {
+            VectorFile::Fornax => return self.save_own(path.as_ref()),
+            VectorFile::FastText => {
+                let wanted = "another format: words alone have no n-grams";
+                return Err(Error::argument("format", "FastText", wanted));
+            }
+            _ => {}
+        }
         let divides = |word: &&String| word.is_empty() || word.contains([' ', '\n', '\r']);
-        if let Some(word) = self.words.iter().find(divides) {
+        if let Some(word) = self.words().iter().find(divides) {
             return Err(Error::data("word", format!("{word:?}"), "one without blanks and line ends"));
         }
         files::write_whole(path.as_ref(), |file| {
             if format != VectorFile::Glove {
                 writeln!(file, "{} {}", self.len(), self.dimension)?;
             }
-            for (word, row) in self.words.iter().zip(self.vectors.chunks_exact(self.dimension)) {
+            for (word, row) in self.words().iter().zip(self.vectors.chunks_exact(self.dimension)) {
                 write!(file, "{word}")?;
                 if format == VectorFile::Word2VecBinary {
                     file.write_all(b" ")?;

@@ -182,7 +182,7 @@ mod tests {
             let (rows, features) = (6, 4);
             let mut matrix = CsrMatrix::empty(features).unwrap();
             for row in 0..rows {
-                let elements = (0..).zip(draw(features)).filter(|(column, _)| (column + row as u32) % 3 != 0);
+                let elements = (0..).zip(draw(features)).filter(|(column, _)| !(column + row as u32).is_multiple_of(3));
                 matrix.push_row(elements).unwrap();
             }
             let labels: Vec<usize> = (0..rows).map(|row| row % classes).collect();

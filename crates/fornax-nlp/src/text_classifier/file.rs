@@ -1,5 +1,5 @@
 //! A text classifier's file: that of its network (logistic regression is one layer), with tokenizer, vocabulary and names of the
-//! classes beside it as JSON.
+//! classes beside it.
 
 use std::path::Path;
 
@@ -40,10 +40,7 @@ impl<B: Backend> TextClassifier<B> {
     /// # Errors
     /// If the file cannot be written; an older one is then as it was.
     pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
-        let beside = |input| {
-            let beside = Beside { class_names: self.class_names.clone(), input };
-            serde_json::to_vec(&beside).expect("tokenizers and words have a JSON form")
-        };
+        let beside = |input| Beside { class_names: self.class_names.clone(), input };
         match &self.kind {
             Kind::Network { encoder, network } => {
                 save_network_with_extra(network, &beside(InputRef::Words(encoder)), path)
@@ -71,8 +68,6 @@ impl<B: Backend> TextClassifier<B> {
         let mut registry = Registry::default();
         fornax_sequence::register(&mut registry);
         let (network, beside) = load_network_with_extra(path, &registry, device)?;
-        let beside: Beside<Input> = serde_json::from_slice(&beside)
-            .map_err(|error| Error::format(path, "tensor extra", error, "the words of a text classifier"))?;
         Self::of_parts(network, beside).map_err(|error| error.within(path.display()))
     }
 

@@ -1,9 +1,12 @@
 //! Training of word vectors.
 
+mod checkpoint;
+pub(crate) mod fasttext;
 mod noise;
 mod vectors;
 mod windows;
 mod word2vec;
 
 pub use vectors::WordVectors;
+pub(crate) use vectors::initial_rows;
 pub use word2vec::{Architecture, Determinism, Word2Vec};

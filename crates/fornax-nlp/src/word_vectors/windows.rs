@@ -6,6 +6,7 @@ use fornax_core::ops::{Examples, Hidden};
 use super::noise::{Huffman, Noise};
 use super::{Architecture, Word2Vec};
 use crate::WordCounts;
+use crate::subwords::Bags;
 
 /// Indices of the words of several texts; other words are left out.
 #[derive(Clone, Debug, Default)]
@@ -22,6 +23,7 @@ pub(crate) struct Windows {
     negative: usize,
     noise: Noise,
     huffman: Option<Huffman>,
+    bags: Option<Bags>,
     /// The row of the first inner node.
     first_node: u32,
     /// For each word the part of 2^32 of its occurrences that stay; none of words that always do.
@@ -68,15 +70,16 @@ impl Windows {
             negative: settings.negative,
             noise: Noise::new(counts.counts(), settings.noise_exponent),
             huffman: settings.hierarchical_softmax.then(|| Huffman::new(counts.counts())),
+            bags: settings.subwords.map(|subwords| Bags::new(counts.words(), &subwords)),
             first_node: if settings.negative > 0 { counts.len() as u32 } else { 0 },
             kept: counts.counts().iter().map(keep).collect(),
         }
     }
 
     pub(crate) fn hidden(&self) -> Hidden {
-        match self.architecture {
-            Architecture::SkipGram => Hidden::Each,
-            Architecture::Cbow => Hidden::Mean,
+        match (self.architecture, &self.bags) {
+            (Architecture::SkipGram, None) => Hidden::Each,
+            _ => Hidden::Mean,
         }
     }
 
@@ -84,7 +87,8 @@ impl Windows {
     pub(crate) fn examples(&self, batch: &Batch, random: Philox, examples: &mut Examples) {
         examples.clear();
         let mut draws = Draws::new(random);
-        let (mut text, mut wrong, mut start) = (vec![], vec![], 0);
+        let (mut text, mut window, mut start) = (vec![], vec![], 0);
+        let (mut inputs, mut right, mut wrong) = (vec![], vec![], vec![]);
         for &end in &batch.ends {
             text.clear();
             let stays = |word: u32, draws: &mut Draws| match self.kept[word as usize] {
@@ -95,21 +99,38 @@ impl Windows {
             start = end;
             for (at, &word) in text.iter().enumerate() {
                 let reach = 1 + ((u64::from(draws.next()) * self.window as u64) >> 32) as usize;
-                let before = &text[at.saturating_sub(reach)..at];
-                let behind = &text[at + 1..(at + 1 + reach).min(text.len())];
-                wrong.clear();
-                let drawn = (0..self.negative).map(|_| self.noise.word(draws.next()));
-                wrong.extend(drawn.filter(|&other| other != word));
-                let right = (self.negative > 0).then_some(word);
-                let (first, others) = match &self.huffman {
-                    Some(huffman) => huffman.path(word),
-                    None => (&[][..], &[][..]),
+                window.clear();
+                window.extend_from_slice(&text[at.saturating_sub(reach)..at]);
+                window.extend_from_slice(&text[at + 1..(at + 1 + reach).min(text.len())]);
+                let (inputs, predicted) = match (self.architecture, &self.bags) {
+                    (_, None) => (&window[..], &[word][..]),
+                    (Architecture::SkipGram, Some(bags)) => (bags.get(word), &window[..]),
+                    (Architecture::Cbow, Some(bags)) => {
+                        inputs.clear();
+                        window.iter().for_each(|&word| inputs.extend_from_slice(bags.get(word)));
+                        (&inputs[..], &[word][..])
+                    }
                 };
-                let inputs = before.iter().chain(behind).copied();
-                let node = |node: &u32| node + self.first_node;
-                let right = right.into_iter().chain(first.iter().map(node));
-                examples.push(inputs, right, wrong.iter().copied().chain(others.iter().map(node)));
+                right.clear();
+                wrong.clear();
+                predicted.iter().for_each(|&word| self.outputs(word, &mut draws, &mut right, &mut wrong));
+                examples.push(inputs, &right, &wrong);
             }
+        }
+    }
+
+    /// Adds the right and the wrong outputs where a word is predicted.
+    #[inline]
+    fn outputs(&self, word: u32, draws: &mut Draws, right: &mut Vec<u32>, wrong: &mut Vec<u32>) {
+        if self.negative > 0 {
+            right.push(word);
+            let drawn = (0..self.negative).map(|_| self.noise.word(draws.next()));
+            wrong.extend(drawn.filter(|&other| other != word));
+        }
+        if let Some(huffman) = &self.huffman {
+            let (first, others) = huffman.path(word);
+            right.extend(first.iter().map(|node| node + self.first_node));
+            wrong.extend(others.iter().map(|node| node + self.first_node));
         }
     }
 }

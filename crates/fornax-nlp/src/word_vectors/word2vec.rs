@@ -1,11 +1,13 @@
 //! [`Word2Vec`]: how word vectors are trained.
 
+use std::path::PathBuf;
+
 use fornax_core::{Backend, Error, Result};
 use fornax_layers::setters;
 use serde::{Deserialize, Serialize};
 
 use super::WordVectors;
-use crate::{Corpus, WordCounts};
+use crate::{Corpus, Subwords, WordCounts};
 
 /// What is predicted from what.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -35,6 +37,8 @@ pub enum Determinism {
 /// For a word `w` and each word `c` that is at most `b` words away, `b` drawn from 1 to `window`, skip-gram with negative
 /// sampling maximises `ln sigmoid(x_c . v_w) + sum_k ln sigmoid(-x_c . v_k)` over wrong words `k` drawn in proportion to
 /// `count^noise_exponent`; all words around `w` share its wrong words. CBOW puts the mean of the `x_c` in the place of each.
+/// With [`Subwords`] a word's `x` is the mean of its own vector and those of its n-grams, and skip-gram predicts the words around
+/// `w` from it, as fastText does.
 /// Hierarchical softmax has the inner nodes on the way to `w` in a Huffman tree as outputs. Words are left out of the
 /// texts with probability `1 - sqrt(t / f) - t / f`, where `f` is their share of the corpus and `t` is `sample`.
 ///
@@ -56,7 +60,8 @@ pub enum Determinism {
 /// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Word2Vec {
-    pub(super) dimension: usize,
+    pub(crate) dimension: usize,
+    pub(super) subwords: Option<Subwords>,
     pub(super) architecture: Architecture,
     pub(super) window: usize,
     pub(super) negative: usize,
@@ -70,6 +75,8 @@ pub struct Word2Vec {
     pub(super) epochs: usize,
     pub(super) determinism: Determinism,
     pub(super) seed: u64,
+    #[serde(skip)]
+    pub(super) checkpoint: Option<PathBuf>,
 }
 
 impl Word2Vec {
@@ -77,6 +84,7 @@ impl Word2Vec {
     pub fn new(dimension: usize) -> Self {
         Self {
             dimension,
+            subwords: None,
             architecture: Architecture::default(),
             window: 5,
             negative: 5,
@@ -90,10 +98,13 @@ impl Word2Vec {
             epochs: 5,
             determinism: Determinism::default(),
             seed: 0,
+            checkpoint: None,
         }
     }
 
     setters! {
+        /// The n-grams that words share; none by default.
+        subwords: Some(Subwords),
         /// What is predicted from what.
         architecture: Architecture,
         /// The greatest distance of a word that another is predicted from.
@@ -122,11 +133,17 @@ impl Word2Vec {
         seed: u64,
     }
 
+    /// Has `fit` write its state to this file after each epoch, and go on from it where it is there: with
+    /// [`Determinism::Exact`] to the same bits as without the interruption.
+    pub fn checkpoint(self, path: impl Into<PathBuf>) -> Self {
+        Self { checkpoint: Some(path.into()), ..self }
+    }
+
     /// Counts the words of a corpus and trains their vectors on it, on the CPU.
     ///
     /// # Errors
-    /// If a setting makes no sense, the corpus cannot be read or has no word that is frequent enough, or the loss is not
-    /// finite.
+    /// If a setting makes no sense, the corpus cannot be read or has no word that is frequent enough, the loss is not
+    /// finite, or the checkpoint cannot be written or is of other settings or of another corpus.
     #[cfg(any(feature = "flex", feature = "ndarray"))]
     pub fn fit<C: Corpus + ?Sized>(&self, corpus: &C) -> Result<WordVectors<fornax_core::Cpu>> {
         self.fit_on(corpus, Default::default())
@@ -143,8 +160,11 @@ impl Word2Vec {
     ) -> Result<WordVectors<B>> {
         self.check()?;
         let counts = WordCounts::of(corpus, self.min_count, self.max_vocabulary)?;
-        let mut vectors = WordVectors::new(self.clone(), counts, device)?;
-        vectors.train(corpus, self.epochs)?;
+        let mut vectors = match &self.checkpoint {
+            Some(path) if path.exists() => WordVectors::resumed(self, &counts, path, device)?,
+            _ => WordVectors::new(self.clone(), counts, device)?,
+        };
+        vectors.train_from(corpus, vectors.losses().len(), self.epochs)?;
         Ok(vectors)
     }
 
@@ -155,6 +175,9 @@ impl Word2Vec {
     }
 
     pub(super) fn check(&self) -> Result<()> {
+        if let Some(subwords) = self.subwords {
+            subwords.check()?;
+        }
         for (name, value) in [("dimension", self.dimension), ("window", self.window)] {
             if value == 0 {
                 return Err(Error::argument(name, value, "at least 1"));

@@ -3,8 +3,8 @@
 
 use fornax_core::{ErrorKind, Philox, Result};
 use fornax_sequence::decoding::{BeamSearch, Hypothesis, Limits, Sampling, StepDecoder, greedy};
+use fornax_testkit::config;
 use proptest::prelude::*;
-use proptest::test_runner::{Config, RngSeed};
 
 /// Logits drawn from the tokens so far, the row's own seed among them.
 struct Random {
@@ -78,7 +78,7 @@ fn close(found: &Hypothesis, wanted: &Hypothesis) {
 }
 
 proptest! {
-    #![proptest_config(Config { cases: 50, rng_seed: RngSeed::Fixed(20), ..Config::default() })]
+    #![proptest_config(config(50))]
 
     #[test]
     fn one_beam_is_greedy(seeds in proptest::collection::vec(any::<u64>(), 1..4), vocabulary in 2..6usize, penalty in 0.0..2.0) {

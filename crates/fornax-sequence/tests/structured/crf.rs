@@ -8,7 +8,7 @@ use fornax_layers::{
 };
 use fornax_optim::Adam;
 use fornax_sequence::crf::{self, CRF, CrfLoss, LinearChain};
-use fornax_testkit::{Oracle, assert_close, gradient::check_gradient};
+use fornax_testkit::{Oracle, assert_close, config, gradient::check_gradient};
 use fornax_train::losses::{CustomLoss, Loss, SparseCategoricalCrossentropy};
 use fornax_train::{Compile, Fit, metrics::Accuracy};
 use proptest::prelude::*;
@@ -187,7 +187,7 @@ fn outputs_are_equal_on_every_backend_and_alone() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 40, ..ProptestConfig::default() })]
+    #![proptest_config(config(40))]
     #[test]
     fn padding_never_changes_a_result(gaps in proptest::collection::vec(0usize..4, 5), garbage in -80.0f32..80.0) {
         let (tags, weights) = (3, weights(3, 20));

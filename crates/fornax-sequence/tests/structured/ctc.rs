@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use fornax_core::{Array, Backend, DynTensor, Flex, NdArray, Philox, Value};
 use fornax_sequence::ctc::{Ctc, CtcDecoder};
-use fornax_testkit::{Oracle, assert_close, gradient::check_gradient};
+use fornax_testkit::{Oracle, assert_close, config, gradient::check_gradient};
 use fornax_train::losses::{CustomLoss, Loss};
 use proptest::prelude::*;
 use serde_json::Value as Json;
@@ -120,7 +120,7 @@ fn masked(logits: &Array, mask: &[bool], labels: &Array) -> (f32, Vec<f32>) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 40, ..ProptestConfig::default() })]
+    #![proptest_config(config(40))]
     #[test]
     fn padding_never_changes_the_loss(
         gaps in proptest::collection::vec(0usize..4, 6), pads in 0usize..4, pad_with in prop_oneof![Just(0), Just(-1)],

@@ -6,6 +6,7 @@ use fornax_core::Philox;
 use fornax_sequence::metrics::{
     Bleu, Chrf, Span, edit_distance, label_error_rate, span_f1, spans, token_accuracy,
 };
+use fornax_testkit::config;
 use proptest::prelude::*;
 use serde_json::Value as Json;
 
@@ -21,7 +22,7 @@ fn edits(a: &[u8], b: &[u8]) -> usize {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 100, ..ProptestConfig::default() })]
+    #![proptest_config(config(100))]
     #[test]
     fn edit_distance_is_the_fewest_edits(
         a in proptest::collection::vec(0u8..3, 0..6), b in proptest::collection::vec(0u8..3, 0..6),

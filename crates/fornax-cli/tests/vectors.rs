@@ -1,0 +1,76 @@
+//! `fornax vectors` from files to files, and what it says of wrong ones.
+
+use std::path::Path;
+use std::process::Command;
+
+/// What the command prints, or what it says on failing.
+fn fornax(folder: &Path, arguments: &str) -> Result<String, String> {
+    let output = Command::new(env!("CARGO_BIN_EXE_fornax"))
+        .current_dir(folder)
+        .args(arguments.split(' '))
+        .output()
+        .unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    match output.status.success() {
+        true => Ok(text(output.stdout)),
+        false => Err(text(output.stderr)),
+    }
+}
+
+#[test]
+fn vectors_are_trained_asked_evaluated_and_converted() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let corpus = "Tea, or coffee to drink!\nRain and snow will fall.\n".repeat(300);
+    std::fs::write(folder.join("corpus.txt"), corpus).unwrap();
+    let train = "vectors train corpus.txt --normalize --exact --sample 0 --lr 0.1 --dim 12";
+    let words = fornax(folder, &format!("{train} --output words.txt")).unwrap();
+    assert!(words.starts_with("10 words, losses "), "{words}");
+    fornax(folder, &format!("{train} --subwords --bucket 500 --output model.bin")).unwrap();
+    for file in ["words.txt", "model.bin"] {
+        let similar = fornax(folder, &format!("vectors similar {file} tea -k 4")).unwrap();
+        let mut near: Vec<&str> = similar.lines().map(|line| line.split(' ').next().unwrap()).collect();
+        near.sort_unstable();
+        assert_eq!(near, ["coffee", "drink", "or", "to"], "{file}");
+    }
+    assert_eq!(fornax(folder, "vectors similar model.bin teas -k 3").unwrap().lines().count(), 3);
+    let formats = [
+        ("glove", "glove.txt"),
+        ("word2vec-binary", "words.bin"),
+        ("fornax", "words.own"),
+        ("word2vec-text", "again.txt"),
+    ];
+    let mut from = "words.txt";
+    for (format, to) in formats {
+        fornax(folder, &format!("vectors convert {from} {to} --to {format}")).unwrap();
+        from = to;
+    }
+    let read = |name: &str| std::fs::read(folder.join(name)).unwrap();
+    assert_eq!(read("words.txt"), read("again.txt"));
+    std::fs::write(folder.join("pairs.tsv"), "tea\tcoffee\t9\ntea\tsnow\t1\nrain\tsnow\t8\n").unwrap();
+    std::fs::write(folder.join("questions.txt"), ": all\ntea coffee rain snow\ntea coffee rain hail\n")
+        .unwrap();
+    let report =
+        fornax(folder, "vectors eval words.own --pairs pairs.tsv --analogies questions.txt").unwrap();
+    assert!(
+        report.contains("3 pairs, 0 with unknown words") && report.contains("1 questions with unknown words")
+    );
+    assert_eq!(fornax(folder, "vectors analogy words.bin tea coffee rain -k 2").unwrap().lines().count(), 2);
+}
+
+#[test]
+fn faults_are_said() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let fault = |arguments: &str| fornax(folder, arguments).unwrap_err();
+    std::fs::write(folder.join("few.txt"), "one line\n").unwrap();
+    assert!(fault("vectors train missing.txt --output out").contains("missing.txt"));
+    assert!(fault("vectors train few.txt --output out").contains("wanted a word that occurs 5 times"));
+    assert!(!folder.join("out").exists());
+    std::fs::write(folder.join("v.txt"), "1 2\na 1 2\n").unwrap();
+    assert!(fault("vectors similar v.txt b").contains("found \"b\", wanted one of the 1 words"));
+    assert!(fault("vectors eval v.txt").contains("wanted --analogies or --pairs"));
+    assert!(fault("vectors convert v.txt w.bin --to fasttext").contains("words alone have no n-grams"));
+    std::fs::write(folder.join("cut.txt"), "2 2\na 1 2\n").unwrap();
+    assert!(fault("vectors similar cut.txt a").contains("found 1 words, wanted the 2 of the first line"));
+}
