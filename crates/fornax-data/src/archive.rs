@@ -13,17 +13,27 @@ use serde_json::Value as Json;
 
 use crate::files::write_whole;
 
+/// The longest header that readers of safetensors take, in bytes, with room for the names of arrays.
+const LONGEST_HEADER: usize = 90_000_000;
+
 /// Writes a file; the header gets the entry `version`.
 ///
 /// # Errors
-/// If the file cannot be written; an older one is then as it was.
+/// If the file cannot be written or the header is too long for readers; an older file is then as it was.
 ///
 /// # Panics
 /// If the header is no JSON object.
 pub fn write(path: &Path, version: u64, header: &impl Serialize, arrays: &[(String, Array)]) -> Result<()> {
     let mut header = serde_json::to_value(header).expect("a header has a JSON form");
     header["version"] = version.into();
-    let metadata = HashMap::from([("fornax".to_owned(), header.to_string())]);
+    let header = header.to_string();
+    // Quotes and backslashes take two bytes each where the text is an entry of the file's own JSON.
+    let length = header.len() + header.bytes().filter(|byte| matches!(byte, b'"' | b'\\')).count();
+    if length > LONGEST_HEADER {
+        let wanted = format!("at most {LONGEST_HEADER}: fewer words");
+        return Err(Error::data(format!("header of {}", path.display()), format!("{length} bytes"), wanted));
+    }
+    let metadata = HashMap::from([("fornax".to_owned(), header)]);
     let tensors = arrays.iter().map(|(name, array)| (name, Stored(array)));
     let bytes = safetensors::serialize(tensors, Some(metadata))
         .map_err(|error| Error::io(path, "serialize", std::io::Error::other(error)))?;

@@ -34,7 +34,7 @@ fn models() -> [(&'static str, TextClassifierBuilder); 6] {
     let cnn = TextCNN::new().dimension(16).filters(16).windows([2, 3]);
     [
         ("tfidf", builder(TfidfRegression::new())),
-        ("cnn", builder(cnn).epochs(12)),
+        ("cnn", builder(cnn).epochs(12).optimizer(adam())),
         ("lstm", builder(TextLSTM::new().dimension(16).units(16)).epochs(15).optimizer(adam())),
         ("bag", builder(BagOfEmbeddings::new().dimension(16)).epochs(15).optimizer(adam())),
         (

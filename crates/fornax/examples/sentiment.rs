@@ -6,7 +6,7 @@
 //!
 //! Models: tfidf, fasttext (bigrams, 20 elements, learning rate 0.5, 10 epochs), cnn (Kim 2014, vectors drawn at random), lstm, bag, transformer.
 use fornax::data::datasets::Split;
-use fornax::data::text::{Encoding, LabelledTexts};
+use fornax::data::text::{Encoding, LabelledTexts, Tokenizer};
 use fornax::nlp::TextModel;
 use fornax::prelude::*;
 
@@ -70,5 +70,10 @@ fn main() -> fornax::Result<()> {
         "transformer" => TextTransformer::new().into(),
         _ => return Ok(()),
     };
-    run(model, &TextClassifierBuilder::new(chosen), &parts)
+    let mut builder = TextClassifierBuilder::new(chosen);
+    if set != "imdb" {
+        // These sentences are divided into words already, and there are few of them.
+        builder = builder.tokenizer(Tokenizer::new().lowercase(true)).min_count(1);
+    }
+    run(model, &builder, &parts)
 }

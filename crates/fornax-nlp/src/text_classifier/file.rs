@@ -1,5 +1,5 @@
 //! A text classifier's file: that of its network (logistic regression is one layer), with tokenizer, vocabulary and names of the
-//! classes beside it as JSON.
+//! classes beside it.
 
 use std::path::Path;
 
