@@ -285,7 +285,7 @@ pub(crate) fn log(data: Option<&Path>, seed: u64) -> Result<Interactions<u32, u3
 pub(crate) fn listing(log: &Interactions<u32, u32>, synthetic: bool, seed: u64, json: bool) -> Result<()> {
     let split = log.split_by_item(0.25, seed)?;
     let clock = Instant::now();
-    let model = PureSvd::new(50).seed(seed).fit(&split.train)?;
+    let model = PureSvd::new(50).binary(true).seed(seed).fit(&split.train)?;
     let seconds = clock.elapsed().as_secs_f64();
     let evaluation = Evaluation::at(10).seed(seed);
     let ndcg = evaluation.run(&model, &split)?.mean(RankingMetric::Ndcg);

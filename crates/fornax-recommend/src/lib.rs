@@ -2,8 +2,8 @@
 //!
 //! [`Interactions`] come from events in memory or from files ([`Delimited`], [`movielens`], [`lightgcn`], [`sequences`]); a
 //! [`Split`] holds some of them out. Users and items have numbers of types of their own ([`UserIndex`], [`ItemIndex`]).
-//! Models are fitted on interactions; what they can be asked is in the traits [`Score`], [`Recommend`], [`FoldIn`] and
-//! [`Similar`].
+//! Models are fitted on interactions; what they can be asked is in the traits [`Score`], [`Recommend`], [`FoldIn`],
+//! [`Explain`], [`Similar`] and [`Predict`]; an [`Evaluation`] judges ranked lists, a [`RatingReport`] ratings.
 //!
 //! ```
 //! use fornax_recommend::{Duplicates, Filter, Interactions, PureSvd, Recommend};
@@ -37,7 +37,7 @@ pub use models::{
     Predict, PureSvd, PureSvdModel, Similarity, SlopeOne, SlopeOneModel, SvdPlusPlus, SvdPlusPlusModel,
 };
 pub use readers::{Delimited, Field, MovieLens, lightgcn, movielens, sequences};
-pub use recommend::{Filter, FoldIn, Recommend, Score, Scored, Similar};
+pub use recommend::{Explain, Filter, FoldIn, Recommend, Score, Scored, Similar};
 pub use sparse::{SparseMatrix, UserItems};
 pub use splits::{HeldOut, Split};
 pub use svd::{Svd, SvdInput, TruncatedSvd};

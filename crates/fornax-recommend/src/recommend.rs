@@ -1,4 +1,4 @@
-//! What models can be asked: [`Score`], [`Recommend`], [`FoldIn`], [`Similar`]. What a model cannot do does not compile.
+//! What models can be asked: [`Score`], [`Recommend`], [`FoldIn`], [`Explain`], [`Similar`]. What a model cannot do does not compile.
 
 use std::ops::Range;
 
@@ -105,6 +105,16 @@ pub trait FoldIn: Score {
     }
 }
 
+/// A model that says what of a history made a score.
+pub trait Explain: FoldIn {
+    /// What each item of a history adds to the score of `item`, the most first; their sum is the score that
+    /// [`scores_from`](FoldIn::scores_from) gives.
+    ///
+    /// # Errors
+    /// As [`scores_from`](FoldIn::scores_from), and if `item` is not known.
+    fn explain(&self, history: &[(ItemIndex, f32)], item: ItemIndex) -> Result<Vec<Scored>>;
+}
+
 /// A model that knows which items are alike.
 pub trait Similar: Score {
     /// The `count` items most similar to one, the most similar first, without itself.
@@ -138,6 +148,14 @@ fn best_of_tile(
 
 pub(crate) fn ranked<X: Index>(best: TopK) -> Vec<Scored<X>> {
     best.into_vec().into_iter().map(|(score, at)| Scored { index: X::new(at), score }).collect()
+}
+
+/// What items add, the most first, equal ones by ascending item.
+pub(crate) fn contributions(each: impl Iterator<Item = (u32, f32)>) -> Vec<Scored> {
+    let mut each: Vec<Scored> =
+        each.map(|(item, score)| Scored { index: ItemIndex::new(item), score }).collect();
+    each.sort_by(|a, b| b.score.total_cmp(&a.score).then(a.index.cmp(&b.index)));
+    each
 }
 
 /// Checks that there is such a user or item.

@@ -5,8 +5,8 @@ mod common;
 use common::{Log, by_threads, random_log};
 use fornax_core::Philox;
 use fornax_recommend::{
-    Duplicates, Ease, Filter, FoldIn, Ials, Index, Interactions, ItemIndex, Recommend, Score, Similar,
-    UserIndex,
+    Duplicates, Ease, Explain, Filter, FoldIn, Ials, Index, Interactions, ItemIndex, PureSvd, Recommend,
+    Score, Similar, UserIndex,
 };
 use nalgebra::{DMatrix, DVector};
 use proptest::prelude::*;
@@ -119,6 +119,28 @@ fn a_known_history_has_the_known_scores() {
     }
     assert!(ials.scores_from(&[(ItemIndex::new(0), -1.0)]).unwrap_err().to_string().contains("found -1"));
     assert!(ials.scores_from(&[]).unwrap().iter().all(|&score| score == 0.0));
+}
+
+#[test]
+fn explanations_add_up_to_the_score() {
+    let log = log(40, 30, 400, 5);
+    let history = history(&log, UserIndex::new(7));
+    let check = |model: &dyn Explain| {
+        let scores = model.scores_from(&history).unwrap();
+        for (item, score) in (0..30).map(ItemIndex::new).zip(scores) {
+            let each = model.explain(&history, item).unwrap();
+            assert_eq!(each.len(), history.len());
+            assert!(each.is_sorted_by(|a, b| a.score >= b.score));
+            let sum: f32 = each.iter().map(|one| one.score).sum();
+            assert!((sum - score).abs() < 1e-4 * (1.0 + score.abs()), "{sum}, wanted {score}");
+        }
+        assert!(model.explain(&history, ItemIndex::new(30)).is_err());
+        assert!(model.explain(&[(ItemIndex::new(30), 1.0)], ItemIndex::new(0)).is_err());
+    };
+    check(&Ials::new(20).alpha(5.0).fit(&log).unwrap());
+    check(&PureSvd::new(8).fit(&log).unwrap());
+    check(&Ease::new().regularization(3.0).fit(&log).unwrap());
+    check(&Ease::new().regularization(3.0).binary(false).fit(&log).unwrap());
 }
 
 proptest! {

@@ -82,8 +82,8 @@ pub mod prelude {
     };
     pub use fornax_optim::{Adadelta, Adagrad, Adam, AdamW, Adamax, Lion, Nadam, RMSprop, SGD, Schedule};
     pub use fornax_recommend::{
-        Duplicates, Ease, Evaluation, Filter, FoldIn, Ials, Interactions, Popularity, PureSvd, RankingMetric,
-        Recommend, Score, Similar, TruncatedSvd, movielens,
+        Duplicates, Ease, Evaluation, Explain, Filter, FoldIn, Ials, Interactions, Popularity, PureSvd,
+        RankingMetric, Recommend, Score, Similar, TruncatedSvd, movielens,
     };
     pub use fornax_sequence::crf::{CRF, CrfLoss};
     pub use fornax_sequence::ctc::{Ctc, CtcDecoder};

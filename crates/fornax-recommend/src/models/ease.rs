@@ -7,7 +7,9 @@ use fornax_core::{Error, Result};
 use rayon::prelude::*;
 
 use crate::ids::{Index, ItemIndex, UserIndex};
-use crate::recommend::{FoldIn, Score, Scored, Similar, check, ranked, sorted_history};
+use crate::recommend::{
+    Explain, FoldIn, Score, Scored, Similar, check, contributions, ranked, sorted_history,
+};
 use crate::sparse::UserItems;
 
 /// The matrix `B [items, items]` with zeros on its diagonal that minimizes `|X - X B|² + regularization |B|²`: with
@@ -176,6 +178,18 @@ impl FoldIn for EaseModel {
         let mut out = vec![0.0; self.item_count()];
         self.add_scores((&items, &values), 0..self.item_count(), &mut out);
         Ok(out)
+    }
+}
+
+impl Explain for EaseModel {
+    fn explain(&self, history: &[(ItemIndex, f32)], item: ItemIndex) -> Result<Vec<Scored>> {
+        check("item", item, self.item_count())?;
+        let (items, values) = sorted_history(history, self.item_count())?;
+        let weight = |from: u32| self.weights[from as usize * self.item_count() + item.get()];
+        let each = items.into_iter().zip(values);
+        Ok(contributions(
+            each.map(|(from, value)| (from, weight(from) * if self.binary { 1.0 } else { value })),
+        ))
     }
 }
 

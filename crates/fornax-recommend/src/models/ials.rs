@@ -6,7 +6,7 @@ use rayon::prelude::*;
 
 use super::factors::{Factors, by_factors};
 use crate::ids::{Index, ItemIndex, UserIndex};
-use crate::recommend::{FoldIn, Score, sorted_history};
+use crate::recommend::{Explain, FoldIn, Score, Scored, check, contributions, sorted_history};
 use crate::sparse::{SparseMatrix, UserItems};
 
 /// Vectors `x_u` and `y_v` that minimize
@@ -278,15 +278,20 @@ impl IalsModel {
     /// # Errors
     /// If an item is not known or comes twice, or a weight is negative or not finite.
     pub fn vector_from(&self, history: &[(ItemIndex, f32)]) -> Result<Vec<f32>> {
+        let (columns, weights) = self.weights(history)?;
         let items = self.item_count();
-        let (columns, weights) = sorted_history(history, items)?;
+        let mut row = Row::new(self.table.len() / items);
+        let solution = row.solve(&columns, &weights, &self.table, &self.gram, items, self.settings)?;
+        Ok(solution[..self.factors.width()].to_vec())
+    }
+
+    fn weights(&self, history: &[(ItemIndex, f32)]) -> Result<(Vec<u32>, Vec<f32>)> {
+        let (columns, weights) = sorted_history(history, self.item_count())?;
         if let Some(at) = weights.iter().position(|&weight| weight < 0.0) {
             let place = format!("history, item {}", columns[at]);
             return Err(Error::data(place, weights[at], "a weight of 0 or more"));
         }
-        let mut row = Row::new(self.table.len() / items);
-        let solution = row.solve(&columns, &weights, &self.table, &self.gram, items, self.settings)?;
-        Ok(solution[..self.factors.width()].to_vec())
+        Ok((columns, weights))
     }
 }
 
@@ -295,5 +300,22 @@ by_factors!(IalsModel);
 impl FoldIn for IalsModel {
     fn scores_from(&self, history: &[(ItemIndex, f32)]) -> Result<Vec<f32>> {
         Ok(self.factors.scores_of(&self.vector_from(history)?))
+    }
+}
+
+/// `c_w y_v · A⁻¹ y_w` for each item `w`, with the matrix `A` of the user's equations (section 5 of the paper).
+impl Explain for IalsModel {
+    fn explain(&self, history: &[(ItemIndex, f32)], item: ItemIndex) -> Result<Vec<Scored>> {
+        check("item", item, self.item_count())?;
+        let (columns, mut weights) = self.weights(history)?;
+        weights.iter_mut().for_each(|weight| *weight *= self.settings.alpha);
+        let mut equations = NormalEquations::new(self.table.len() / self.item_count());
+        equations.reset(&self.gram, self.settings.ridge(columns.len(), self.item_count()));
+        equations.add(&columns, &weights, &vec![0.0; columns.len()], &self.table);
+        equations.add(&[item.get() as u32], &[0.0], &[1.0], &self.table);
+        let solution = equations.solve()?[..self.factors.width()].to_vec();
+        let products = self.factors.scores_of(&solution);
+        let each = columns.into_iter().zip(weights);
+        Ok(contributions(each.map(|(at, weight)| (at, (1.0 + weight) * products[at as usize]))))
     }
 }

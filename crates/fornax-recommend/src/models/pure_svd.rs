@@ -5,7 +5,7 @@ use fornax_core::{Error, Result};
 
 use super::factors::{Factors, by_factors};
 use crate::ids::{ItemIndex, UserIndex};
-use crate::recommend::{FoldIn, Score, sorted_history};
+use crate::recommend::{Explain, FoldIn, Score, Scored, contributions, sorted_history};
 use crate::sparse::UserItems;
 use crate::svd::TruncatedSvd;
 
@@ -45,7 +45,8 @@ impl PureSvd {
         Self { svd: TruncatedSvd::new(factors), binary: false }
     }
 
-    /// Whether every interaction counts as 1, whatever its value.
+    /// Whether every interaction counts as 1, whatever its value. What someone rates at all says more of what they will take than
+    /// how they rate it: lists are mostly better so.
     pub fn binary(self, binary: bool) -> Self {
         Self { binary, ..self }
     }
@@ -124,5 +125,17 @@ by_factors!(PureSvdModel);
 impl FoldIn for PureSvdModel {
     fn scores_from(&self, history: &[(ItemIndex, f32)]) -> Result<Vec<f32>> {
         Ok(self.factors.scores_of(&self.interest_from(history)?))
+    }
+}
+
+impl Explain for PureSvdModel {
+    fn explain(&self, history: &[(ItemIndex, f32)], item: ItemIndex) -> Result<Vec<Scored>> {
+        let vector = self.factors.item(item)?;
+        let (items, values) = sorted_history(history, self.item_count())?;
+        let products = self.factors.scores_of(vector);
+        let each = items.into_iter().zip(values);
+        Ok(contributions(
+            each.map(|(at, value)| (at, products[at as usize] * if self.binary { 1.0 } else { value })),
+        ))
     }
 }
