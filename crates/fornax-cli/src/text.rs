@@ -90,7 +90,7 @@ struct Train {
     /// The greatest number of epochs.
     #[arg(long)]
     epoch: Option<usize>,
-    /// The learning rate, of Adam (lazy), of cnn of Adadelta, of fasttext that of the first text.
+    /// The learning rate of Adam (lazy), of fasttext that of the first text.
     #[arg(long)]
     lr: Option<f64>,
     /// The elements of a word vector.
@@ -249,7 +249,6 @@ impl Train {
         }
         Ok(match (self.lr, self.model) {
             (None, _) | (_, Model::Fasttext) => builder,
-            (Some(rate), Model::Cnn) => builder.optimizer(Adadelta::new(rate).epsilon(1e-6).lazy(true)),
             (Some(rate), _) => builder.optimizer(Adam::new(rate).lazy(true)),
         })
     }

@@ -9,7 +9,6 @@ use fornax_core::{Array, Backend, Error, Result};
 use fornax_data::archive;
 use fornax_layers::{Network, Registry};
 use fornax_optim::{Optimizer, OptimizerState};
-use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
@@ -184,9 +183,6 @@ pub fn save_network<B: Backend>(network: &Network<B>, path: impl AsRef<Path>) ->
 ///
 /// # Errors
 /// If the file cannot be written; an older one is then as it was.
-///
-/// # Panics
-/// If `extra` has no JSON form (a map whose keys are no strings).
 pub fn save_network_with_extra<B: Backend>(
     network: &Network<B>,
     extra: Json,

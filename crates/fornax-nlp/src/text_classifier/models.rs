@@ -289,16 +289,9 @@ impl TextModel {
         let (rate, batch_size, epochs) = match self {
             Self::Cnn(_) => (1e-3, 50, 25),
             Self::Bag(_) => (5e-3, 32, 10),
-            Self::Tfidf(_) | Self::Lstm(_) | Self::Transformer(_) => (1e-3, 32, 5),
+            Self::Tfidf(_) | Self::FastText(_) | Self::Lstm(_) | Self::Transformer(_) => (1e-3, 32, 5),
         };
-        match self {
-            Self::Cnn(_) => {
-                let optimizer = Adadelta::new(1.0).epsilon(1e-6).lazy(true).into();
-                Training { optimizer, batch_size: 50, epochs: 25 }
-            }
-            Self::Bag(_) => adam(5e-3, 10),
-            Self::Tfidf(_) | Self::FastText(_) | Self::Lstm(_) | Self::Transformer(_) => adam(1e-3, 5),
-        }
+        Training { optimizer: Adam::new(rate).lazy(true).into(), batch_size, epochs }
     }
 
     /// The elements of a word vector; none without such vectors.
