@@ -13,7 +13,7 @@ struct Answers {
 }
 
 fn path(name: &str) -> String {
-    format!("{}/goldens/{name}", env!("CARGO_MANIFEST_DIR"))
+    format!("{}/tests/goldens/{name}", env!("CARGO_MANIFEST_DIR"))
 }
 
 fn vectors() -> KeyedVectors {

@@ -190,7 +190,7 @@ fn formats_are_detected() {
         family().save(&path, format).unwrap();
         assert_eq!(VectorFile::detect(&path).unwrap(), format);
     }
-    let golden = |name: &str| format!("{}/goldens/{name}", env!("CARGO_MANIFEST_DIR"));
+    let golden = |name: &str| format!("{}/tests/goldens/{name}", env!("CARGO_MANIFEST_DIR"));
     let known = [
         ("gensim.txt", VectorFile::Word2VecText),
         ("gensim.bin", VectorFile::Word2VecBinary),

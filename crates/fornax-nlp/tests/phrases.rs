@@ -40,7 +40,7 @@ fn visited(corpus: &impl Corpus) -> Vec<Vec<String>> {
 
 #[test]
 fn phrases_are_those_of_gensim() {
-    let path = format!("{}/goldens/phrases.json", env!("CARGO_MANIFEST_DIR"));
+    let path = format!("{}/tests/goldens/phrases.json", env!("CARGO_MANIFEST_DIR"));
     let goldens: Goldens = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
     for Case { settings, phrases: wanted, texts } in goldens.cases {
         let mut builder = PhrasesBuilder::new().min_count(settings.min_count).threshold(settings.threshold);
