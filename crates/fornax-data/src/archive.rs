@@ -43,7 +43,7 @@ pub fn write(path: &Path, version: u64, header: &impl Serialize, arrays: &[(Stri
 /// Reads a file of at most this version: its header and its arrays by name.
 ///
 /// # Errors
-/// If the file cannot be read, is none that [`write`] wrote, or is newer.
+/// If the file cannot be read, is none that [`write()`] wrote, or is newer.
 pub fn read<H: DeserializeOwned>(path: &Path, version: u64) -> Result<(H, HashMap<String, Array>)> {
     let bytes = std::fs::read(path).map_err(|error| Error::io(path, "read", error))?;
     let wrong = |at: &str, found: String| Error::format(path, at, found, "a file that Fornax saved");
