@@ -21,8 +21,8 @@ fn golden(name: &str) -> String {
 
 #[test]
 fn files_of_fasttext_and_gensim_are_read() {
-    let text =
-        std::fs::read_to_string(format!("{}/tests/goldens/fasttext.json", env!("CARGO_MANIFEST_DIR"))).unwrap();
+    let text = std::fs::read_to_string(format!("{}/tests/goldens/fasttext.json", env!("CARGO_MANIFEST_DIR")))
+        .unwrap();
     let answers: BTreeMap<String, Answers> = serde_json::from_str(&text).unwrap();
     for name in ["skipgram.bin", "gensim.bin", "words.bin", "classifier.bin"] {
         let vectors = SubwordVectors::load(golden(name)).unwrap();
