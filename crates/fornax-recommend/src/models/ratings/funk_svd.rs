@@ -1,9 +1,10 @@
 //! [`FunkSvd`]: a factorization of the known ratings alone, by stochastic gradient descent (Funk 2006; Koren, Bell and Volinsky
 //! 2009). It is no singular value decomposition, whatever its name says.
 
-use fornax_core::{Error, Philox, Result};
+use fornax_core::{Philox, Result};
 
-use super::{Predict, Scale, biased_product, check_step, dot};
+use super::biased_factors::BiasedFactors;
+use super::{Predict, check_step, dot};
 use crate::ids::{Index, ItemIndex, UserIndex};
 use crate::sparse::UserItems;
 
@@ -32,14 +33,7 @@ pub struct FunkSvd {
 
 /// A fitted [`FunkSvd`].
 #[derive(Clone, Debug, PartialEq)]
-pub struct FunkSvdModel {
-    scale: Scale,
-    factors: usize,
-    user_biases: Vec<f32>,
-    item_biases: Vec<f32>,
-    users: Vec<f32>,
-    items: Vec<f32>,
-}
+pub struct FunkSvdModel(BiasedFactors);
 
 impl FunkSvd {
     /// With so many factors; Surprise's default is 100.
@@ -74,35 +68,19 @@ impl FunkSvd {
     pub fn fit(&self, ratings: &impl AsRef<UserItems>) -> Result<FunkSvdModel> {
         check_step(self.factors, self.learning_rate, self.regularization)?;
         let matrix = ratings.as_ref();
-        let scale = Scale::of(matrix)?;
         let random = Philox::new(self.seed).named("funk_svd");
-        let draw = |rows: usize, stream: u64| -> Vec<f32> {
-            let mut random = random.stream(stream);
-            (0..rows * self.factors).map(|_| 0.1 * random.normal()).collect()
-        };
-        let mut model = FunkSvdModel {
-            scale,
-            factors: self.factors,
-            user_biases: vec![0.0; matrix.rows()],
-            item_biases: vec![0.0; matrix.columns()],
-            users: draw(matrix.rows(), 0),
-            items: draw(matrix.columns(), 1),
-        };
+        let mut model = BiasedFactors::new(matrix, self.factors, &random)?;
         for epoch in 0..self.epochs {
             let mut order = random.stream(2).stream(epoch as u64);
             for user in order.permutation(matrix.rows()) {
                 self.user(matrix, UserIndex::new(user as u32), &mut model, &mut order);
             }
-            let all = [&model.user_biases, &model.item_biases, &model.users, &model.items];
-            if !all.into_iter().flatten().all(|x| x.is_finite()) {
-                let found = format!("a number that is not finite after epoch {epoch}");
-                return Err(Error::training("FunkSVD", found, "finite ones: lower the learning rate"));
-            }
+            model.check_finite("FunkSVD", epoch, &[])?;
         }
-        Ok(model)
+        Ok(FunkSvdModel(model))
     }
 
-    fn user(&self, matrix: &UserItems, user: UserIndex, model: &mut FunkSvdModel, order: &mut Philox) {
+    fn user(&self, matrix: &UserItems, user: UserIndex, model: &mut BiasedFactors, order: &mut Philox) {
         let (rate, decay, width) = (self.learning_rate, self.regularization, self.factors);
         let (mean, (items, ratings)) = (model.scale.mean as f32, matrix.row(user));
         for at in order.permutation(items.len()) {
@@ -124,8 +102,6 @@ impl FunkSvd {
 
 impl Predict for FunkSvdModel {
     fn predict(&self, user: Option<UserIndex>, item: Option<ItemIndex>) -> f32 {
-        let (biases, vectors) = ([&self.user_biases[..], &self.item_biases], [&self.users[..], &self.items]);
-        self.scale
-            .clip(self.scale.mean + f64::from(biased_product(user, item, biases, vectors, self.factors)))
+        self.0.predict(user, item)
     }
 }

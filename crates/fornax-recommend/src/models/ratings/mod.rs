@@ -1,6 +1,7 @@
 //! Models of ratings: what someone would give, not what they would take. A rating that is not there is unknown, not 0.
 
 mod baseline;
+mod biased_factors;
 mod co_clustering;
 mod funk_svd;
 mod neighbours;
@@ -18,7 +19,7 @@ pub use svd_plus_plus::{SvdPlusPlus, SvdPlusPlusModel};
 
 use fornax_core::{Error, Result};
 
-use crate::ids::{Index, ItemIndex, UserIndex};
+use crate::ids::{ItemIndex, UserIndex};
 use crate::sparse::UserItems;
 
 /// A model that predicts ratings.
@@ -73,22 +74,6 @@ fn check_step(factors: usize, learning_rate: f32, regularization: f32) -> Result
         Some((name, value)) => Err(Error::argument(name, value, "a finite number of 0 or more")),
         None => Ok(()),
     }
-}
-
-/// `b_u + b_v + p_u · q_v`, of what is known.
-fn biased_product(
-    user: Option<UserIndex>,
-    item: Option<ItemIndex>,
-    biases: [&[f32]; 2],
-    vectors: [&[f32]; 2],
-    width: usize,
-) -> f32 {
-    let user = user.map(Index::get).filter(|&user| user < biases[0].len());
-    let item = item.map(Index::get).filter(|&item| item < biases[1].len());
-    let product = user.zip(item).map_or(0.0, |(user, item)| {
-        dot(&vectors[0][user * width..][..width], &vectors[1][item * width..][..width])
-    });
-    user.map_or(0.0, |user| biases[0][user]) + item.map_or(0.0, |item| biases[1][item]) + product
 }
 
 /// In 8 partial sums, which the compiler keeps in a vector.

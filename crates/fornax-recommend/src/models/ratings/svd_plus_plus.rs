@@ -1,8 +1,9 @@
 //! [`SvdPlusPlus`]: a factorization of ratings in which it also counts what someone rated at all (Koren 2008).
 
-use fornax_core::{Error, Philox, Result};
+use fornax_core::{Philox, Result};
 
-use super::{Predict, Scale, biased_product, check_step, dot};
+use super::biased_factors::{BiasedFactors, draw};
+use super::{Predict, check_step, dot};
 use crate::ids::{Index, ItemIndex, UserIndex};
 use crate::sparse::UserItems;
 
@@ -34,16 +35,10 @@ pub struct SvdPlusPlus {
 }
 
 /// A fitted [`SvdPlusPlus`].
+///
+/// Its vector of a user is `p_u + |N_u|^(-1/2) sum of y_w`.
 #[derive(Clone, Debug, PartialEq)]
-pub struct SvdPlusPlusModel {
-    scale: Scale,
-    factors: usize,
-    user_biases: Vec<f32>,
-    item_biases: Vec<f32>,
-    /// `p_u + |N_u|^(-1/2) sum of y_w`.
-    users: Vec<f32>,
-    items: Vec<f32>,
-}
+pub struct SvdPlusPlusModel(BiasedFactors);
 
 impl SvdPlusPlus {
     /// With so many factors; Surprise's default is 20.
@@ -78,43 +73,27 @@ impl SvdPlusPlus {
     pub fn fit(&self, ratings: &impl AsRef<UserItems>) -> Result<SvdPlusPlusModel> {
         check_step(self.factors, self.learning_rate, self.regularization)?;
         let matrix = ratings.as_ref();
-        let (scale, width) = (Scale::of(matrix)?, self.factors);
         let random = Philox::new(self.seed).named("svd_plus_plus");
-        let draw = |rows: usize, stream: u64| -> Vec<f32> {
-            let mut random = random.stream(stream);
-            (0..rows * width).map(|_| 0.1 * random.normal()).collect()
-        };
-        let mut model = SvdPlusPlusModel {
-            scale,
-            factors: width,
-            user_biases: vec![0.0; matrix.rows()],
-            item_biases: vec![0.0; matrix.columns()],
-            users: draw(matrix.rows(), 0),
-            items: draw(matrix.columns(), 1),
-        };
-        let mut implicit = draw(matrix.columns(), 2);
+        let mut model = BiasedFactors::new(matrix, self.factors, &random)?;
+        let mut implicit = draw(matrix.columns(), self.factors, random.stream(2));
         for epoch in 0..self.epochs {
             let mut order = random.stream(3).stream(epoch as u64);
             for user in order.permutation(matrix.rows()) {
                 self.user(matrix, UserIndex::new(user as u32), &mut model, &mut implicit, &mut order);
             }
-            let all = [&model.user_biases, &model.item_biases, &model.users, &model.items, &implicit];
-            if !all.into_iter().flatten().all(|x| x.is_finite()) {
-                let found = format!("a number that is not finite after epoch {epoch}");
-                return Err(Error::training("SVD++", found, "finite ones: lower the learning rate"));
-            }
+            model.check_finite("SVD++", epoch, &implicit)?;
         }
-        for (user, vector) in (0..).zip(model.users.chunks_exact_mut(width)) {
+        for (user, vector) in (0..).zip(model.users.chunks_exact_mut(self.factors)) {
             add_implicit(matrix.row(UserIndex::new(user)).0, &implicit, vector);
         }
-        Ok(model)
+        Ok(SvdPlusPlusModel(model))
     }
 
     fn user(
         &self,
         matrix: &UserItems,
         user: UserIndex,
-        model: &mut SvdPlusPlusModel,
+        model: &mut BiasedFactors,
         implicit: &mut [f32],
         order: &mut Philox,
     ) {
@@ -162,8 +141,6 @@ fn add_implicit(rated: &[u32], implicit: &[f32], to: &mut [f32]) {
 
 impl Predict for SvdPlusPlusModel {
     fn predict(&self, user: Option<UserIndex>, item: Option<ItemIndex>) -> f32 {
-        let (biases, vectors) = ([&self.user_biases[..], &self.item_biases], [&self.users[..], &self.items]);
-        self.scale
-            .clip(self.scale.mean + f64::from(biased_product(user, item, biases, vectors, self.factors)))
+        self.0.predict(user, item)
     }
 }
