@@ -4,7 +4,9 @@
 use std::process::ExitCode;
 use std::time::Instant;
 
-use fornax::core::ops::{Activation, AttentionOptions, ConvGeometry, PoolKind, UpdateRule, Window};
+use fornax::core::ops::{
+    Activation, AttentionOptions, ConvGeometry, Examples, Hidden, PoolKind, UpdateRule, Window,
+};
 use fornax::core::{Cuda, DynTensor, Indices, NdArray, Philox};
 use fornax::prelude::*;
 use fornax::{Error, Result};
@@ -121,6 +123,22 @@ fn operations<B: Backend>() -> Vec<(String, Vec<f32>)> {
     let (losses, probabilities) = B::sparse_cross_entropy(x.clone(), labels.clone(), 0.1);
     keep("cross entropy", losses);
     keep("cross entropy dx", B::sparse_cross_entropy_backward(probabilities, labels, 0.1, noise(&[7], 12)));
+    // One example a call: only then do CPUs, which take one after the other, compute what is wanted elsewhere.
+    let mut tables = [noise::<B>(&[5, 16], 20), noise(&[5, 16], 21)];
+    let mut classes = [noise::<B>(&[5, 16], 22), noise(&[3, 16], 23)];
+    for (inputs, right, wrong) in [(vec![0, 3], vec![1], vec![2, 4]), (vec![3], vec![2], vec![0])] {
+        let mut example = Examples::default();
+        example.push(&inputs, &right, &wrong);
+        for hidden in [Hidden::Each, Hidden::Mean] {
+            tables = B::train_word_vectors(tables, &example, hidden, 0.1, false).0;
+        }
+        let mut example = Examples::default();
+        example.push(&inputs, &right, &[]);
+        classes = B::train_bag_classifier(classes, &example, 0.1, false).0;
+    }
+    for table in tables.into_iter().chain(classes) {
+        keep("table of vectors", table);
+    }
     let rules = [
         UpdateRule::Sgd { momentum: 0.9, nesterov: true },
         UpdateRule::Adam { beta_1: 0.9, beta_2: 0.999, epsilon: 1e-7, amsgrad: false },

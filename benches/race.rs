@@ -5,13 +5,14 @@
 //! the looked-up rows of an embedding only; `MODEL-predict` a prediction a sample at batch 32; `MODEL-predict-1` a
 //! prediction of one sample; `lstm`, `gru` and their kin are in `recurrent.rs`; `beam-decode` 32 steps of five beams for 8
 //! sources of 20 ids. `word2vec-skipgram`, `-cbow`, `-subword` and `-exact` are an epoch over the corpus that `FORNAX_WORDS` names.
+//! `text-vectorize` makes rows of 200 indices of the reviews that `FORNAX_REVIEWS` names, with a vocabulary learned before.
 //! `gemm` and `copy` are the ceilings of the machine: a product of matrices of 1024 x 1024 and a copy of 8 MiB.
 #![forbid(unsafe_code)]
 
 use std::time::Instant;
 
 use fornax::core::{DynTensor, ops::Activation};
-use fornax::data::text::read_lines;
+use fornax::data::text::{TextVectorization, read_lines};
 use fornax::nlp::{Determinism, Subwords, WordCounts, WordVectors};
 use fornax::prelude::*;
 use fornax::sequence::decoding::{BeamSearch, Limits, TransformerStep};
@@ -47,6 +48,7 @@ fn time<B: Backend>(bench: &str) -> Result<f64> {
         "gemm" => return gemm_ceiling::<B>(),
         "copy" => return copy_ceiling(),
         "beam-decode" => return beam_decode::<B>(),
+        "text-vectorize" => return vectorize(),
         _ if bench.starts_with("word2vec-") => return word2vec::<B>(bench),
         _ if recurrent::BENCHES.contains(&bench) => {
             return repeat(40, recurrent::forward_backward::<B>(bench)?);
@@ -104,9 +106,7 @@ fn beam_decode<B: Backend>() -> Result<f64> {
 
 /// An epoch of word vectors, words counted before.
 fn word2vec<B: Backend>(bench: &str) -> Result<f64> {
-    let path =
-        std::env::var("FORNAX_WORDS").map_err(|_| Error::argument("FORNAX_WORDS", "nothing", "a file"))?;
-    let lines = read_lines(path)?;
+    let lines = lines_of("FORNAX_WORDS")?;
     let texts: Vec<Vec<&str>> = lines.iter().map(|line| line.split(' ').collect()).collect();
     let settings = Word2Vec::new(100).sample(1e-4);
     let settings = match bench {
@@ -119,6 +119,19 @@ fn word2vec<B: Backend>(bench: &str) -> Result<f64> {
     let clock = Instant::now();
     vectors.train(&texts, 1)?;
     Ok(1e3 * clock.elapsed().as_secs_f64())
+}
+
+/// A pass over the reviews.
+fn vectorize() -> Result<f64> {
+    let reviews = lines_of("FORNAX_REVIEWS")?;
+    let vectorization =
+        TextVectorization::new().max_tokens(20_000).output_sequence_length(200).fit(&reviews)?;
+    repeat(3, || vectorization.apply(&reviews))
+}
+
+/// The lines of the file that an environment variable names.
+fn lines_of(variable: &str) -> Result<Vec<String>> {
+    read_lines(std::env::var(variable).map_err(|_| Error::argument(variable, "nothing", "a file"))?)
 }
 
 /// A product of matrices of 1024 x 1024: what the machine can do at best.

@@ -3,6 +3,7 @@
 THREADS 0 is TensorFlow's default. VARIANT: default or jit (compile(jit_compile=True)).
 """
 import json
+import os
 import sys
 import time
 
@@ -76,6 +77,21 @@ def text():
 MODELS = {"transformer": transformer, "rnn": rnn, "text": text, "dense": dense, "mlp-large": mlp_large, "cnn": cnn, "cnn-large": cnn, "resnet": resnet}
 
 
+def vectorize():
+    """Reviews as the indices of 200 words each, a batch of 1000 at once; milliseconds a pass over all of them."""
+    with open(os.environ["FORNAX_REVIEWS"], encoding="utf-8") as lines:
+        texts = tf.constant([line.rstrip("\n") for line in lines])
+    layer = keras.layers.TextVectorization(max_tokens=20000, output_sequence_length=200)
+    layer.adapt(texts)
+    batches = [texts[at : at + 1000] for at in range(0, len(texts), 1000)]
+    call = tf.function(layer)
+    call(batches[0])
+    clock = time.perf_counter()
+    for batch in batches:
+        call(batch)
+    return 1e3 * (time.perf_counter() - clock)
+
+
 def main(threads, variant, benches):
     if threads:
         tf.config.threading.set_intra_op_parallelism_threads(threads)
@@ -84,6 +100,9 @@ def main(threads, variant, benches):
     for bench in benches:
         if bench in ("beam-decode", "text-fit-lazy") or bench.startswith("word2vec"):
             continue  # Keras has no decoding loop of its own, no row-sparse Adam and no word2vec.
+        if bench == "text-vectorize":
+            print(json.dumps({"bench": bench, "ms": vectorize()}), flush=True)
+            continue
         if bench in BENCHES:
             call = keras_call(bench, variant == "jit")
             for _ in range(5):

@@ -5,8 +5,7 @@ use std::path::Path;
 use fornax::data::Values;
 use fornax::data::csv::{Kind, Schema};
 use fornax::data::datasets::Split;
-use fornax::data::preprocessing::StringLookup;
-use fornax::data::text::LabelledTexts;
+use fornax::data::text::{LabelledTexts, Side, TextVectorization};
 use fornax::prelude::*;
 use fornax::{Error, Result};
 
@@ -30,7 +29,10 @@ pub(crate) fn waves(seed: u64) -> Split {
 }
 
 pub(crate) fn topics(seed: u64) -> Split {
-    synthetic(seed, |count, seed| synthetic::topics(count, WORDS, seed))
+    let [train, test] = SYNTHETIC;
+    let parts = [(train, 2 * seed), (test, 2 * seed + 1)];
+    let texts = parts.map(|(count, seed)| synthetic::topic_texts(count, WORDS, seed));
+    vectorized(&texts).expect("texts of the grammar have words")
 }
 
 /// Windows of the oil temperature of ETTh1, the last fifth to test. The target is the tenth, of the training values, that
@@ -65,29 +67,16 @@ pub(crate) fn temperatures(directory: &Path) -> Result<Split> {
     Ok(Split { train: windows(train)?, test: windows(test)? })
 }
 
-/// IMDB reviews as the indices of their last words, 0s before a shorter text; the vocabulary is that of the training part.
+/// IMDB reviews as indices, the vocabulary that of the training part.
 pub(crate) fn reviews(directory: &Path) -> Result<Split> {
     let Split { train, test } = datasets::imdb(directory)?;
-    let words: Vec<Vec<String>> = train.texts().iter().map(|text| words(text)).collect();
-    let lookup = StringLookup::new().mask_token("").max_tokens(VOCABULARY);
-    let lookup = lookup.fit(words.iter().flatten().map(String::as_str))?;
-    let indices = |reviews: &LabelledTexts| {
-        let mut indices = vec![0; reviews.len() * WORDS];
-        for (row, text) in indices.chunks_exact_mut(WORDS).zip(reviews.texts()) {
-            let words = self::words(text);
-            let last = &words[words.len().saturating_sub(WORDS)..];
-            for (to, word) in row[WORDS - last.len()..].iter_mut().zip(last) {
-                *to = lookup.index(word)? as i32;
-            }
-        }
-        Dataset::new(Array::from_i32([reviews.len(), WORDS], indices)?, reviews.labels().to_vec())
-    };
-    Ok(Split { train: indices(&train)?, test: indices(&test)? })
+    vectorized(&[train, test].map(|part| part.map_texts(|text| text.replace("<br />", " "))))
 }
 
-/// The words of a review, lower-case, without its marks of line ends.
-fn words(text: &str) -> Vec<String> {
-    let text = text.replace("<br />", " ").to_lowercase();
-    let inside = |letter: char| letter.is_alphanumeric() || letter == '\'';
-    text.split(|letter| !inside(letter)).filter(|word| !word.is_empty()).map(str::to_owned).collect()
+/// Texts, those to train on first, as the indices of their last words, 0s before a shorter text.
+fn vectorized([train, test]: &[LabelledTexts; 2]) -> Result<Split> {
+    let vectorization = TextVectorization::new().max_tokens(VOCABULARY).output_sequence_length(WORDS);
+    let fitted = vectorization.pad(Side::Pre).truncate(Side::Pre).fit(train.texts())?;
+    let indices = |part: &LabelledTexts| Dataset::new(fitted.apply(part.texts())?, part.labels().to_vec());
+    Ok(Split { train: indices(train)?, test: indices(test)? })
 }

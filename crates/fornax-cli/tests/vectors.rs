@@ -1,7 +1,8 @@
 //! `fornax vectors` from files to files, and what it says of wrong ones.
 
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
+use std::time::Duration;
 
 /// What the command prints, or what it says on failing.
 fn fornax(folder: &Path, arguments: &str) -> Result<String, String> {
@@ -73,4 +74,45 @@ fn faults_are_said() {
     assert!(fault("vectors convert v.txt w.bin --to fasttext").contains("words alone have no n-grams"));
     std::fs::write(folder.join("cut.txt"), "2 2\na 1 2\n").unwrap();
     assert!(fault("vectors similar cut.txt a").contains("found 1 words, wanted the 2 of the first line"));
+}
+
+/// Ended by the system after an epoch and started again, a training has the bits of one that was not.
+#[test]
+fn a_killed_training_goes_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let texts: String = (0..6000)
+        .map(|at| {
+            format!("{}\n", if at % 2 == 0 { "tea or coffee to drink" } else { "rain and snow will fall" })
+        })
+        .collect();
+    std::fs::write(folder.join("corpus.txt"), texts).unwrap();
+    let train = "vectors train corpus.txt --exact --sample 0 --epoch 30 --output";
+    fornax(folder, &format!("{train} whole.txt")).unwrap();
+    let resumed = format!("{train} resumed.txt --checkpoint state");
+    let mut child = Command::new(env!("CARGO_BIN_EXE_fornax"))
+        .current_dir(folder)
+        .args(resumed.split(' '))
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap();
+    while !folder.join("state").exists() && child.try_wait().unwrap().is_none() {
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert!(!folder.join("resumed.txt").exists(), "the training ended before it was killed");
+    fornax(folder, &resumed).unwrap();
+    let read = |name: &str| std::fs::read(folder.join(name)).unwrap();
+    assert_eq!(read("whole.txt"), read("resumed.txt"));
+}
+
+/// A line of 10 MB is a text as others are.
+#[test]
+fn a_line_may_be_long() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    std::fs::write(folder.join("corpus.txt"), "tea or coffee to drink ".repeat(450_000)).unwrap();
+    let trained = fornax(folder, "vectors train corpus.txt --dim 4 --epoch 1 --output words.txt").unwrap();
+    assert!(trained.starts_with("5 words, losses "), "{trained}");
 }

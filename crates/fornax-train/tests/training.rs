@@ -5,10 +5,11 @@ use std::path::Path;
 
 use fornax_core::ops::Activation::{Relu, Softmax};
 use fornax_core::{Array, Backend, ErrorKind, Flex, NdArray, Result};
+use fornax_data::text::{TextVectorization, text_bytes};
 use fornax_data::{Dataset, synthetic};
 use fornax_layers::{
     Registry, Sequential,
-    layers::{BatchNormalization, Dense, Dropout},
+    layers::{self, BatchNormalization, Dense, Dropout, Embedding, GlobalAveragePooling1D},
 };
 use fornax_optim::{Adam, SGD};
 use fornax_train::callbacks::*;
@@ -94,6 +95,29 @@ fn save_and_load_change_nothing() {
         1e-5,
         "prediction on NdArray",
     );
+}
+
+/// A model that takes raw text learns from it and keeps its words in its file.
+#[test]
+fn a_model_of_raw_text_is_saved_with_its_words() {
+    let texts = synthetic::topic_texts(60, 12, 1);
+    let fitted = TextVectorization::new().fit(texts.texts()).unwrap();
+    let mut model = Sequential::<Flex>::new([None])
+        .add(layers::TextVectorization::from(&fitted))
+        .add(Embedding::new(fitted.len(), 8).mask_zero(true))
+        .add(GlobalAveragePooling1D::new())
+        .add(Dense::new(10).activation(Softmax))
+        .compile(Adam::new(0.05), SparseCategoricalCrossentropy, [Accuracy])
+        .unwrap();
+    let set = Dataset::new(text_bytes(texts.texts()).unwrap(), texts.labels().to_vec()).unwrap();
+    let history = model.fit(&set, quiet().epochs(20)).unwrap();
+    assert!(*history.values("accuracy").last().unwrap() > 0.9, "{:?}", history.values("accuracy"));
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("text.fornax");
+    model.save(&path).unwrap();
+    let probabilities =
+        |model: &Model<Flex>| model.predict(&text_bytes(&["baka mu?", ""]).unwrap()).unwrap().to_f32();
+    assert_eq!(probabilities(&load(&path).unwrap()), probabilities(&model));
 }
 
 /// A callback that fails at one step, as if the process had been killed there.

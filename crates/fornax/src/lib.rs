@@ -68,8 +68,8 @@ pub mod prelude {
         LeakyReLU, Masking, MaxPooling1D, MaxPooling2D, MaxPooling3D, Maximum, Minimum, Multiply,
         Normalization, PReLU, Padding, Permute, RMSNormalization, ReLU, RepeatVector, Rescaling, Reshape,
         SeparableConv1D, SeparableConv2D, SpatialDropout1D, SpatialDropout2D, SpatialDropout3D, Subtract,
-        UnitNormalization, UpSampling1D, UpSampling2D, UpSampling3D, ZeroPadding1D, ZeroPadding2D,
-        ZeroPadding3D,
+        TextVectorization, UnitNormalization, UpSampling1D, UpSampling2D, UpSampling3D, ZeroPadding1D,
+        ZeroPadding2D, ZeroPadding3D,
     };
     pub use fornax_layers::{
         Apply, BurnModule, Constraint, Forward, Functional, Initializer, LayerExt, Network, Regularizer,

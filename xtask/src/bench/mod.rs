@@ -12,7 +12,7 @@ use crate::Outcome;
 use crate::process::{cargo, check, flag, nothing_left, option, root, target};
 use race::{Contender, Times};
 
-const BENCHES: [&str; 25] = [
+const BENCHES: [&str; 26] = [
     "dense-fit",
     "dense-predict",
     "dense-predict-1",
@@ -33,6 +33,7 @@ const BENCHES: [&str; 25] = [
     "gru-ragged",
     "transformer-fit",
     "beam-decode",
+    "text-vectorize",
     "word2vec-skipgram",
     "word2vec-cbow",
     "word2vec-exact",
@@ -40,8 +41,12 @@ const BENCHES: [&str; 25] = [
     "dense-process",
 ];
 
-/// The benches that read a corpus.
-const WORDS: &str = "word2vec-";
+/// Benches that read a corpus, by how their names start: the environment variable that names it, the script that makes it, and
+/// what of.
+const CORPORA: [(&str, &str, &str, &str); 2] = [
+    ("word2vec-", "FORNAX_WORDS", "words.py", "wiki-en/enwiki_articles.txt.gz"),
+    ("text-vectorize", "FORNAX_REVIEWS", "reviews.py", "imdb/aclImdb_labelled.tar.gz"),
+];
 
 /// Models of `--shapes random`.
 const DRAWN: usize = 6;
@@ -91,14 +96,16 @@ pub(crate) fn run(arguments: &[String]) -> Outcome {
         .into_iter()
         .filter(|bench| bench.contains(&filter))
         .partition(|bench| bench.ends_with("-process"));
-    let mut words = None;
-    if benches.iter().any(|bench| bench.starts_with(WORDS)) {
+    let mut corpora = vec![];
+    for (start, variable, script, source) in CORPORA {
+        let reads = |bench: &String| bench.starts_with(start);
         match &data {
-            Some(data) => words = Some(corpus(data)?),
-            None if benches.iter().all(|bench| bench.starts_with(WORDS)) => {
-                return Err(format!("{WORDS} needs --data DIR with wiki-en/"));
+            _ if !benches.iter().any(reads) => {}
+            Some(data) => corpora.push((variable, corpus(script, &data.join(source))?)),
+            None if benches.iter().all(reads) => {
+                return Err(format!("{start} needs --data DIR with {source}"));
             }
-            None => benches.retain(|bench| !bench.starts_with(WORDS)),
+            None => benches.retain(|bench| !reads(bench)),
         }
     }
     if processes.is_empty() && benches.is_empty() {
@@ -117,7 +124,7 @@ pub(crate) fn run(arguments: &[String]) -> Outcome {
         let times = if benches.is_empty() {
             Times::default()
         } else {
-            race::run(&benches, &contenders, threads, rounds, words.as_deref())?
+            race::run(&benches, &contenders, threads, rounds, &corpora)?
         };
         match (peers, drawn) {
             (true, false) => report::peers(&benches, threads, &times, json),
@@ -134,14 +141,14 @@ pub(crate) fn run(arguments: &[String]) -> Outcome {
     Ok(())
 }
 
-/// The words of the Wikipedia sample, a text a line, the same file for all.
-fn corpus(data: &Path) -> Result<PathBuf, String> {
-    let path = target().join("words.txt");
+/// The text that a script makes of a data set, the same file for all.
+fn corpus(script: &str, source: &Path) -> Result<PathBuf, String> {
+    let path = target().join(script).with_extension("txt");
     if !path.exists() {
         let partial = path.with_extension("partial");
         let mut command = Command::new(environment()?);
-        command.arg(root().join("benches/peers/words.py")).arg(data.join("wiki-en/enwiki_articles.txt.gz"));
-        check(command.arg(&partial), "words.py")?;
+        command.arg(root().join("benches/peers").join(script)).arg(source);
+        check(command.arg(&partial), script)?;
         std::fs::rename(&partial, &path).map_err(|error| format!("{}: {error}", path.display()))?;
     }
     Ok(path)

@@ -2,7 +2,7 @@
 //! that a machine that is slow for a while is slow for all. The ceilings `gemm` and `copy` are among our benches.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::{BACKENDS, PEERS};
@@ -74,21 +74,21 @@ impl Times {
     }
 }
 
-/// Runs all contenders so many rounds; `words` is the corpus of the word2vec benches. A bench's `"gflops"` are kept under
-/// `BENCH gflops`.
+/// Runs all contenders so many rounds; `corpora` are the variables that name the texts of some benches. A bench's `"gflops"` are
+/// kept under `BENCH gflops`.
 pub(super) fn run(
     benches: &[String],
     contenders: &[Contender],
     threads: usize,
     rounds: usize,
-    words: Option<&Path>,
+    corpora: &[(&str, PathBuf)],
 ) -> Result<Times, String> {
     let mut times = Times::default();
     for round in 0..rounds {
         eprintln!("> threads {threads} (0: default), round {} of {rounds}", round + 1);
         for contender in contenders {
             let mut command = (contender.command)(threads);
-            command.envs(words.map(|path| ("FORNAX_WORDS", path)));
+            command.envs(corpora.iter().map(|(variable, path)| (variable, path)));
             match (output(command.args(benches), &contender.name), contender.is_peer) {
                 (Ok(lines), _) => {
                     for line in lines.lines() {

@@ -8,5 +8,5 @@ mod topics;
 mod waves;
 
 pub use digits::{digit_lines, digits};
-pub use topics::topics;
+pub use topics::{topic_texts, topics};
 pub use waves::waves;

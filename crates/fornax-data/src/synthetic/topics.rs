@@ -3,6 +3,7 @@
 use fornax_core::{Array, Philox};
 
 use crate::Dataset;
+use crate::text::{LabelledTexts, Padding, Side};
 
 /// Words that all topics share, from index 1 on.
 const COMMON: usize = 999;
@@ -43,18 +44,53 @@ const SENTENCES: [&[Word]; 4] = {
 /// assert!(data.inputs()[0].to_i32().iter().all(|&word| (0..10_000).contains(&word)));
 /// ```
 pub fn topics(count: usize, length: usize, seed: u64) -> Dataset {
+    let (texts, labels) = drawn(count, length, seed);
+    let padding = Padding::new().length(length).pad(Side::Pre);
+    let words = if count * length == 0 {
+        Array::from_i32([count, length], vec![])
+    } else {
+        padding.apply(&texts).map(|padded| padded.array)
+    };
+    Dataset::new(words.expect("a word a place"), labels).expect("one label a text")
+}
+
+/// The texts of [`topics`] written out: words of syllables, one an index, and full stops.
+///
+/// ```
+/// let texts = fornax_data::synthetic::topic_texts(20, 100, 1);
+/// assert_eq!(texts.class_counts(), [2; 10]);
+/// ```
+pub fn topic_texts(count: usize, length: usize, seed: u64) -> LabelledTexts {
+    let (texts, labels) = drawn(count, length, seed);
+    let written =
+        |text: &Vec<i32>| text.iter().map(|&word| spelled(word as usize)).collect::<Vec<_>>().join(" ") + ".";
+    let names = (0..TOPICS).map(|topic| format!("topic {topic}")).collect();
+    LabelledTexts::new(texts.iter().map(written).collect(), labels, names).expect("one label a text")
+}
+
+/// A word of a syllable for each digit of its index to the base 25.
+fn spelled(mut index: usize) -> String {
+    const CONSONANTS: [&str; 5] = ["b", "k", "m", "s", "t"];
+    const VOWELS: [&str; 5] = ["a", "e", "i", "o", "u"];
+    let mut word = String::new();
+    while index > 0 || word.is_empty() {
+        word.extend([CONSONANTS[index % 5], VOWELS[index / 5 % 5]]);
+        index /= 25;
+    }
+    word
+}
+
+/// The indices of the words of texts, and their topics.
+fn drawn(count: usize, length: usize, seed: u64) -> (Vec<Vec<i32>>, Vec<i32>) {
     let random = Philox::new(seed).named("topics");
     let order = random.named("order").permutation(count);
     let labels: Vec<i32> = order.into_iter().map(|at| (at % TOPICS) as i32).collect();
-    let mut words = vec![0; count * length];
-    for (sample, (row, &label)) in words.chunks_exact_mut(length.max(1)).zip(&labels).enumerate() {
-        let mut random = random.stream(sample as u64);
+    let texts = labels.iter().zip(0..).map(|(&label, sample)| {
+        let mut random = random.stream(sample);
         let len = length / 2 + random.below(length / 2 + 1);
-        let text = text(label as usize, len, &mut random);
-        row[length - len..].copy_from_slice(&text);
-    }
-    let words = Array::from_i32([count, length], words).expect("a word a place");
-    Dataset::new(words, labels).expect("one label a text")
+        text(label as usize, len, &mut random)
+    });
+    (texts.collect(), labels)
 }
 
 /// `length` words of sentences one behind the other.
@@ -105,5 +141,20 @@ mod tests {
         assert!(common > words.iter().filter(|&&word| word > 0).count() * 3 / 4);
         assert!((0..10).all(|topic| labels.iter().filter(|&&label| label == topic).count() == 20));
         assert_eq!(topics(200, 100, 4).inputs()[0].to_i32(), words);
+    }
+
+    #[test]
+    fn written_texts_have_a_word_an_index() {
+        let words: std::collections::HashSet<String> = (0..10_000).map(spelled).collect();
+        assert_eq!(words.len(), 10_000);
+        let (data, texts) = (topics(30, 40, 2), topic_texts(30, 40, 2));
+        assert_eq!(data.targets()[0].to_i32(), texts.labels());
+        for (row, text) in data.inputs()[0].to_i32().chunks(40).zip(texts.texts()) {
+            let written: Vec<&str> = text.trim_end_matches('.').split(' ').collect();
+            let spelled: Vec<String> =
+                row.iter().filter(|&&word| word > 0).map(|&word| spelled(word as usize)).collect();
+            assert_eq!(written, spelled);
+        }
+        assert_eq!(topics(0, 5, 1).len(), 0);
     }
 }

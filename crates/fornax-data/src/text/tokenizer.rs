@@ -1,6 +1,11 @@
-//! Words of a text, by white space and punctuation.
+//! [`Tokenizer`]: texts as words, by white space, Unicode's word boundaries, a pattern or characters.
 
+use std::borrow::Cow;
+
+use fornax_core::{Error, Result};
+use regex::Regex;
 use serde::{Deserialize, Serialize};
+use unicode_segmentation::UnicodeSegmentation;
 
 /// What becomes of punctuation and symbols.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -12,28 +17,85 @@ pub enum Punctuation {
     Split,
     /// It is left out, but for a mark between two letters or digits.
     Remove,
+    /// That of ASCII is left out wherever it stands (`dont`, `35`), before a text is divided: `strip_punctuation` of Keras.
+    Strip,
 }
 
-/// Words divided by white space.
+/// What a text is divided into.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub enum Division {
+    /// What stands between white space.
+    #[default]
+    Whitespace,
+    /// Words by the boundaries of Unicode Standard Annex 29; what has no letter or digit is left out.
+    UnicodeWords,
+    /// Characters (Unicode scalar values), white space among them.
+    Characters,
+    /// What matches a pattern, its first group where it has one; see [`Tokenizer::pattern`].
+    Pattern(Pattern),
+}
+
+/// A regular expression in the syntax of the `regex` crate.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Pattern(Regex);
+
+impl TryFrom<String> for Pattern {
+    type Error = Error;
+
+    fn try_from(pattern: String) -> Result<Self> {
+        let wanted = |error| Error::argument("pattern", &pattern, format!("a regular expression: {error}"));
+        Regex::new(&pattern).map(Self).map_err(wanted)
+    }
+}
+
+impl From<Pattern> for String {
+    fn from(pattern: Pattern) -> Self {
+        pattern.0.as_str().to_owned()
+    }
+}
+
+impl PartialEq for Pattern {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.as_str() == other.0.as_str()
+    }
+}
+
+/// A text as words.
 ///
-/// Defaults: case and punctuation stay.
+/// Defaults: what stands between white space; case and punctuation stay.
 ///
 /// ```
-/// use fornax_data::text::{Punctuation, Tokenizer};
+/// use fornax_data::text::{Division, Punctuation, Tokenizer};
 ///
+/// let text = "Don't \"stop\", it's 3.5!";
 /// let tokenizer = Tokenizer::new().lowercase(true).punctuation(Punctuation::Split);
-/// assert_eq!(tokenizer.tokens("Don't \"stop\", it's 3.5!"), ["don't", "\"", "stop", "\"", ",", "it's", "3.5", "!"]);
+/// assert_eq!(tokenizer.tokens(text), ["don't", "\"", "stop", "\"", ",", "it's", "3.5", "!"]);
+/// assert_eq!(Tokenizer::new().divide(Division::UnicodeWords).tokens(text), ["Don't", "stop", "it's", "3.5"]);
+/// assert_eq!(Tokenizer::pattern(r"\b\w\w+\b")?.tokens(text), ["Don", "stop", "it"]);
+/// # Ok::<(), fornax_core::Error>(())
 /// ```
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Tokenizer {
     lowercase: bool,
     punctuation: Punctuation,
+    #[serde(default)]
+    division: Division,
 }
 
 impl Tokenizer {
     /// The tokenizer with its defaults.
     pub const fn new() -> Self {
-        Self { lowercase: false, punctuation: Punctuation::Keep }
+        Self { lowercase: false, punctuation: Punctuation::Keep, division: Division::Whitespace }
+    }
+
+    /// What matches a regular expression in the syntax of the `regex` crate, or its first group where it has one.
+    ///
+    /// # Errors
+    /// If it is no regular expression.
+    pub fn pattern(pattern: &str) -> Result<Self> {
+        Ok(Self::new().divide(Division::Pattern(Pattern::try_from(pattern.to_owned())?)))
     }
 
     /// Whether words are put in lower case.
@@ -48,37 +110,80 @@ impl Tokenizer {
         self
     }
 
+    /// What texts are divided into.
+    pub fn divide(self, division: Division) -> Self {
+        Self { division, ..self }
+    }
+
     /// The words of a text.
     pub fn tokens(&self, text: &str) -> Vec<String> {
-        let text = if self.lowercase { text.to_lowercase() } else { text.to_owned() };
         let mut tokens = vec![];
-        for word in text.split_whitespace() {
-            match self.punctuation {
-                Punctuation::Keep => tokens.push(word.to_owned()),
-                marks => split(word, marks == Punctuation::Split, &mut tokens),
+        self.visit(text, |token| tokens.push(token.to_owned()));
+        tokens
+    }
+
+    /// Calls `each` with the words of a text, in their order.
+    pub fn visit(&self, text: &str, mut each: impl FnMut(&str)) {
+        let text = self.standardized(text);
+        let mut part = |word: &str| match self.punctuation {
+            Punctuation::Keep | Punctuation::Strip => each(word),
+            marks => split(word, marks == Punctuation::Split, &mut each),
+        };
+        match &self.division {
+            Division::Whitespace => text.split_whitespace().for_each(part),
+            Division::UnicodeWords => text.unicode_words().for_each(part),
+            Division::Characters => text.chars().for_each(|c| part(c.encode_utf8(&mut [0; 4]))),
+            Division::Pattern(Pattern(pattern)) if pattern.captures_len() == 1 => {
+                pattern.find_iter(&text).for_each(|found| part(found.as_str()));
+            }
+            Division::Pattern(Pattern(pattern)) => {
+                pattern
+                    .captures_iter(&text)
+                    .filter_map(|groups| groups.get(1))
+                    .for_each(|group| part(group.as_str()));
             }
         }
-        tokens
+    }
+
+    /// The text before it is divided.
+    fn standardized<'a>(&self, text: &'a str) -> Cow<'a, str> {
+        let mut text = Cow::Borrowed(text);
+        if self.lowercase {
+            text = if text.is_ascii() { text.to_ascii_lowercase() } else { text.to_lowercase() }.into();
+        }
+        if self.punctuation == Punctuation::Strip {
+            text.to_mut().retain(|c| !c.is_ascii_punctuation());
+        }
+        text
     }
 }
 
 /// The parts of a word between its marks and, if wanted, the marks.
-fn split(word: &str, marks: bool, tokens: &mut Vec<String>) {
-    let chars: Vec<char> = word.chars().collect();
-    let wordlike = |at: usize| chars.get(at).is_some_and(|c| c.is_alphanumeric());
+fn split(word: &str, marks: bool, each: &mut impl FnMut(&str)) {
     // Combining marks belong to the letter before them.
     let combines = |c: char| ('\u{300}'..='\u{36f}').contains(&c);
-    let mut part = String::new();
-    for (at, &c) in chars.iter().enumerate() {
-        let inside = at > 0 && wordlike(at - 1) && wordlike(at + 1);
-        if c.is_alphanumeric() || inside || combines(c) {
-            part.push(c);
+    let mut start = 0;
+    let mut before_is_wordlike = false;
+    let mut characters = word.char_indices().peekable();
+    while let Some((at, c)) = characters.next() {
+        let wordlike = c.is_alphanumeric();
+        let inside = before_is_wordlike && characters.peek().is_some_and(|(_, next)| next.is_alphanumeric());
+        before_is_wordlike = wordlike;
+        if wordlike || inside || combines(c) {
             continue;
         }
-        tokens.extend((!part.is_empty()).then(|| std::mem::take(&mut part)));
-        tokens.extend(marks.then(|| c.to_string()));
+        let end = at + c.len_utf8();
+        if start < at {
+            each(&word[start..at]);
+        }
+        if marks {
+            each(&word[at..end]);
+        }
+        start = end;
     }
-    tokens.extend((!part.is_empty()).then_some(part));
+    if start < word.len() {
+        each(&word[start..]);
+    }
 }
 
 #[cfg(test)]
@@ -95,6 +200,28 @@ mod tests {
             ["(", "Ünï", ")", "foo-bar", "-", "-", "a.b", ",", "x", ".", "\u{2026}", "e\u{301}t"]
         );
         assert_eq!(tokens(Punctuation::Remove), ["Ünï", "foo-bar", "a.b", "x", "e\u{301}t"]);
+        assert_eq!(tokens(Punctuation::Strip), ["Ünï", "foobar", "ab", "x\u{2026}", "e\u{301}t"]);
         assert!(Tokenizer::new().tokens(" \t").is_empty());
+    }
+
+    #[test]
+    fn texts_are_divided_at_words_patterns_and_characters() {
+        let text = "Can't, 可以\u{301} a-b";
+        let tokens = |tokenizer: Tokenizer| tokenizer.lowercase(true).tokens(text);
+        let divide = |division| tokens(Tokenizer::new().divide(division));
+        assert_eq!(divide(Division::UnicodeWords), ["can't", "可", "以\u{301}", "a", "b"]);
+        assert_eq!(divide(Division::Characters).concat(), text.to_lowercase());
+        assert_eq!(tokens(Tokenizer::pattern("[a-z]+").unwrap()), ["can", "t", "a", "b"]);
+        assert_eq!(tokens(Tokenizer::pattern("([a-z])[-']").unwrap()), ["n", "a"]);
+        let error = Tokenizer::pattern("(").unwrap_err().to_string();
+        assert!(error.starts_with("pattern: found (, wanted a regular expression: "), "{error}");
+    }
+
+    #[test]
+    fn a_saved_tokenizer_comes_back() {
+        let tokenizer = Tokenizer::pattern(r"\w+").unwrap().lowercase(true).punctuation(Punctuation::Strip);
+        let saved = serde_json::to_string(&tokenizer).unwrap();
+        assert_eq!(serde_json::from_str::<Tokenizer>(&saved).unwrap(), tokenizer);
+        assert!(serde_json::from_str::<Tokenizer>(&saved.replace(r"\\w+", "(")).is_err());
     }
 }

@@ -2,6 +2,7 @@
 
 use fornax_core::{Array, Flex};
 use fornax_data::preprocessing::{self, OutputMode};
+use fornax_data::text::{self, Division, Tokenizer, VectorizationMode, text_bytes};
 use fornax_layers::{Sequential, layers::*};
 use fornax_testkit::{assert_close, battery::Battery};
 
@@ -95,4 +96,29 @@ fn keras_configurations_are_read() {
     )
     .unwrap();
     assert_eq!(outputs(bins, &[0.0, 2.0, 3.0]), [1.0, 2.0]);
+}
+
+#[test]
+fn text_vectorization() {
+    let fit = |mode, length: Option<usize>| {
+        let characters = Tokenizer::new().lowercase(true).divide(Division::Characters);
+        let vectorization = text::TextVectorization::new().tokenizer(characters).output_mode(mode);
+        let vectorization = match length {
+            Some(length) => vectorization.output_sequence_length(length),
+            None => vectorization,
+        };
+        TextVectorization::from(&vectorization.fit(&["a quick brown fox", "jumps over 13 dogs"]).unwrap())
+    };
+    Battery::new(fit(VectorizationMode::Int, Some(9)), [&[12]]).integers(127).run();
+    for mode in [VectorizationMode::MultiHot, VectorizationMode::Count, VectorizationMode::TfIdf] {
+        Battery::new(fit(mode, None), [&[12]]).integers(127).run();
+    }
+    rejects(TextVectorization::default(), "vocabulary: found none, wanted one that is fitted or given");
+    let layer = || fit(VectorizationMode::Int, None);
+    let error = Sequential::<Flex>::new([2, 3]).add(layer()).build().unwrap_err().to_string();
+    assert!(error.contains("wanted [batch, bytes]"), "{error}");
+    let network = Sequential::<Flex>::new([None]).add(layer()).build().unwrap();
+    assert_eq!(network.predict(&text_bytes(&["", "ox", "é"]).unwrap()).unwrap().shape(), [3, 2]);
+    let error = network.predict(&Array::from_i32([1, 2], vec![97, 200]).unwrap()).unwrap_err().to_string();
+    assert!(error.contains("text 0, byte 1: found what is not UTF-8"), "{error}");
 }

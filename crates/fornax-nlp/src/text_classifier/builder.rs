@@ -208,7 +208,7 @@ impl TextClassifierBuilder {
         let labels: Vec<u32> = train.labels().iter().map(|&label| label as u32).collect();
         let model = model.clone().seed(self.seed).epochs(self.epochs.unwrap_or(model.epoch_count()));
         let model = model.fit_on::<B, _>(&words, &labels, train.class_names().len(), device)?;
-        Ok(Kind::FastText { tokenizer: self.tokenizer, model: Box::new(model) })
+        Ok(Kind::FastText { tokenizer: self.tokenizer.clone(), model: Box::new(model) })
     }
 
     fn network<B: Backend>(
@@ -225,7 +225,7 @@ impl TextClassifierBuilder {
             None => vocabulary.fit(&words)?,
         };
         let encoder = TextEncoder {
-            tokenizer: self.tokenizer,
+            tokenizer: self.tokenizer.clone(),
             vocabulary,
             max_length: self.max_length,
             truncate: self.truncate,

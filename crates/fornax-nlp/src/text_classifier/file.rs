@@ -66,7 +66,7 @@ impl<B: Backend> TextClassifier<B> {
             Kind::FastText { tokenizer, model } => {
                 let (fasttext, arrays) = model.parts()?;
                 let class_names = self.class_names.clone();
-                let header = FastTextFile { class_names, tokenizer: *tokenizer, fasttext };
+                let header = FastTextFile { class_names, tokenizer: tokenizer.clone(), fasttext };
                 archive::write(path.as_ref(), VERSION, &header, &arrays)
             }
             Kind::Regression { tfidf, regression } => {

@@ -1,0 +1,374 @@
+//! [`TextVectorization`]: texts as indices of words or as counts, the transform behind the layer of the same name.
+
+use std::collections::HashMap;
+
+use fornax_core::{Array, Error, Result};
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+
+use super::{Padding, Punctuation, Side, Tokenizer};
+use crate::preprocessing::StringLookup;
+
+/// What [`TextVectorization`] makes of a text.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum VectorizationMode {
+    /// The index of each token: 0 pads, 1 is any unknown token, the vocabulary follows.
+    #[default]
+    Int,
+    /// 1 at the index of every token that occurs; index 0 is any unknown token.
+    MultiHot,
+    /// How often the token of each index occurs.
+    Count,
+    /// The count times `ln(1 + N / (1 + n))`, where `n` of the `N` texts of the fit have the token; unknown tokens have the
+    /// mean of these weights.
+    TfIdf,
+}
+
+/// Texts as indices of their tokens, or as one number for each token of the vocabulary.
+///
+/// The vocabulary has the most frequent tokens, those of equal count from the greatest to the smallest. With `ngrams` `n` runs
+/// of 1, 2, .. `n` tokens, joined by a blank, count as tokens, all runs of one length before those of the next.
+///
+/// # Shapes
+/// - `Int`: `[texts, output_sequence_length]`, without that as long as the longest text has tokens
+/// - others: `[texts, vocabulary]`, with `pad_to_max_tokens` `[texts, max_tokens]`
+///
+/// Defaults: lower case without ASCII punctuation, divided at white space, single tokens, any number of them, indices, padded and
+/// cut at the end.
+/// Source: `keras.layers.TextVectorization`, which puts in lower case letters of ASCII only.
+///
+/// ```
+/// use fornax_data::text::TextVectorization;
+///
+/// let vectorization = TextVectorization::new().output_sequence_length(4).fit(&["The cat sat.", "The dog!"])?;
+/// assert_eq!(vectorization.vocabulary(), ["the", "sat", "dog", "cat"]);
+/// let ids = vectorization.apply(&["A dog sat", "the cat and the dog"])?;
+/// assert_eq!(ids.to_i32(), [1, 4, 3, 0, 2, 5, 1, 2]);
+/// # Ok::<(), fornax_core::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, try_from = "Settings", into = "Settings")]
+pub struct TextVectorization {
+    settings: Settings,
+    lookup: StringLookup,
+}
+
+/// What is set and what is learned: the form in a file.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+struct Settings {
+    tokenizer: Tokenizer,
+    ngrams: usize,
+    max_tokens: Option<usize>,
+    output_mode: VectorizationMode,
+    output_sequence_length: Option<usize>,
+    pad: Side,
+    truncate: Side,
+    pad_to_max_tokens: bool,
+    vocabulary: Vec<String>,
+    idf_weights: Vec<f32>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            tokenizer: Tokenizer::new().lowercase(true).punctuation(Punctuation::Strip),
+            ngrams: 1,
+            max_tokens: None,
+            output_mode: VectorizationMode::Int,
+            output_sequence_length: None,
+            pad: Side::Post,
+            truncate: Side::Post,
+            pad_to_max_tokens: false,
+            vocabulary: vec![],
+            idf_weights: vec![],
+        }
+    }
+}
+
+impl Default for TextVectorization {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl TextVectorization {
+    /// The defaults, without a vocabulary.
+    pub fn new() -> Self {
+        Self { settings: Settings::default(), lookup: StringLookup::new() }
+    }
+
+    /// How texts become words.
+    pub fn tokenizer(mut self, tokenizer: Tokenizer) -> Self {
+        self.settings.tokenizer = tokenizer;
+        self
+    }
+
+    /// The longest run of words that counts as a token.
+    pub fn ngrams(mut self, ngrams: usize) -> Self {
+        self.settings.ngrams = ngrams;
+        self
+    }
+
+    /// The greatest number of indices, those for padding and unknown tokens included.
+    pub fn max_tokens(mut self, max_tokens: usize) -> Self {
+        self.settings.max_tokens = Some(max_tokens);
+        self
+    }
+
+    /// What becomes of a text.
+    pub fn output_mode(mut self, output_mode: VectorizationMode) -> Self {
+        self.settings.output_mode = output_mode;
+        self
+    }
+
+    /// The length of every row of indices: longer texts are cut, shorter ones padded.
+    pub fn output_sequence_length(mut self, length: usize) -> Self {
+        self.settings.output_sequence_length = Some(length);
+        self
+    }
+
+    /// Where a row of indices is padded.
+    pub fn pad(mut self, side: Side) -> Self {
+        self.settings.pad = side;
+        self
+    }
+
+    /// Where a row of indices is cut.
+    pub fn truncate(mut self, side: Side) -> Self {
+        self.settings.truncate = side;
+        self
+    }
+
+    /// Whether rows of numbers are as wide as `max_tokens` where the vocabulary is smaller.
+    pub fn pad_to_max_tokens(mut self, pad: bool) -> Self {
+        self.settings.pad_to_max_tokens = pad;
+        self
+    }
+
+    /// Learns the vocabulary of texts, those of the training part, and forgets a former one. Keras calls this `adapt`.
+    ///
+    /// # Errors
+    /// If a setting makes no sense, or there is no token.
+    pub fn fit<S: AsRef<str> + Sync>(mut self, texts: &[S]) -> Result<Self> {
+        (self.settings.vocabulary, self.settings.idf_weights) = (vec![], vec![]);
+        self.settings.check()?;
+        let merged =
+            texts.par_chunks(TEXTS).map(|texts| self.settings.counts(texts)).reduce(HashMap::new, merged);
+        if merged.is_empty() {
+            return Err(Error::data(
+                "texts",
+                format!("{} without a token", texts.len()),
+                "at least one token",
+            ));
+        }
+        let mut counts: Vec<(String, Occurrences)> = merged.into_iter().collect();
+        counts.sort_unstable_by(|(a, x), (b, y)| y.tokens.cmp(&x.tokens).then_with(|| b.cmp(a)));
+        counts.truncate(
+            self.settings.max_tokens.map_or(usize::MAX, |most| most - self.settings.special_count()),
+        );
+        if self.settings.output_mode == VectorizationMode::TfIdf {
+            let weight = |occurrences: &Occurrences| {
+                (1.0 + texts.len() as f64 / (1.0 + occurrences.texts as f64)).ln() as f32
+            };
+            self.settings.idf_weights = counts.iter().map(|(_, occurrences)| weight(occurrences)).collect();
+        }
+        self.settings.vocabulary = counts.into_iter().map(|(token, _)| token).collect();
+        Self::try_from(self.settings)
+    }
+
+    /// Takes a known vocabulary, in this order.
+    ///
+    /// # Errors
+    /// If it is empty, has a token twice or is larger than `max_tokens` allows, or the mode is that of TF-IDF, whose weights are
+    /// only known to [`fit`](Self::fit).
+    pub fn with_vocabulary<S: Into<String>>(mut self, tokens: impl IntoIterator<Item = S>) -> Result<Self> {
+        self.settings.vocabulary = tokens.into_iter().map(Into::into).collect();
+        self.settings.idf_weights = vec![];
+        if self.settings.vocabulary.is_empty() {
+            return Err(Error::data("vocabulary", "no token", "at least one"));
+        }
+        Self::try_from(self.settings)
+    }
+
+    /// The tokens, without the places of padding and of unknown ones.
+    pub fn vocabulary(&self) -> &[String] {
+        &self.settings.vocabulary
+    }
+
+    /// The number of indices: the `input_dim` of an embedding behind it.
+    pub fn len(&self) -> usize {
+        self.settings.special_count() + self.settings.vocabulary.len()
+    }
+
+    /// Whether there is no vocabulary yet.
+    pub fn is_empty(&self) -> bool {
+        self.settings.vocabulary.is_empty()
+    }
+
+    /// The length of a row of [`apply`](Self::apply); none where it is that of the longest text.
+    pub fn width(&self) -> Option<usize> {
+        match (self.settings.output_mode, self.settings.max_tokens) {
+            (VectorizationMode::Int, _) => self.settings.output_sequence_length,
+            (_, Some(most)) if self.settings.pad_to_max_tokens => Some(most),
+            _ => Some(self.len()),
+        }
+    }
+
+    /// Texts as rows.
+    ///
+    /// # Errors
+    /// If there is no vocabulary or no text.
+    pub fn apply<S: AsRef<str> + Sync>(&self, texts: &[S]) -> Result<Array> {
+        let ids = self.encode(texts)?;
+        if self.settings.output_mode == VectorizationMode::Int {
+            let longest = || ids.iter().map(Vec::len).max().unwrap_or_default().max(1);
+            let padding = Padding::new().pad(self.settings.pad).truncate(self.settings.truncate);
+            return Ok(padding.length(self.width().unwrap_or_else(longest)).apply(&ids)?.array);
+        }
+        let width = self.width().expect("only rows of indices have no width of their own");
+        let mut rows = vec![0.0; ids.len() * width];
+        let weights = &self.settings.idf_weights;
+        let unknown = weights.iter().sum::<f32>() / weights.len().max(1) as f32;
+        rows.par_chunks_mut(width).zip(&ids).for_each(|(row, ids)| {
+            for &id in ids {
+                let index = id as usize;
+                match self.settings.output_mode {
+                    VectorizationMode::MultiHot => row[index] = 1.0,
+                    VectorizationMode::TfIdf => {
+                        row[index] += index.checked_sub(1).map_or(unknown, |at| weights[at])
+                    }
+                    VectorizationMode::Count | VectorizationMode::Int => row[index] += 1.0,
+                }
+            }
+        });
+        Array::from_vec([ids.len(), width], rows)
+    }
+
+    /// The indices of the tokens of each text, in their order, neither cut nor padded.
+    ///
+    /// # Errors
+    /// If there is no vocabulary.
+    pub fn encode<S: AsRef<str> + Sync>(&self, texts: &[S]) -> Result<Vec<Vec<i32>>> {
+        if self.is_empty() {
+            return Err(Error::argument("vocabulary", "none", "one that is fitted or given"));
+        }
+        let ids = |text: &S| {
+            let mut ids = vec![];
+            let unknown = self.settings.special_count() - 1;
+            self.settings.visit(text.as_ref(), |token| {
+                ids.push(self.lookup.position(token).unwrap_or(unknown) as i32);
+            });
+            ids
+        };
+        Ok(texts.par_iter().map(ids).collect())
+    }
+}
+
+/// Texts that one task counts; the sums of whole numbers depend on nothing.
+const TEXTS: usize = 512;
+
+/// How often a token occurs, and in how many texts.
+#[derive(Clone, Copy, Default)]
+struct Occurrences {
+    tokens: u64,
+    texts: u64,
+    /// Behind the place of the last text that has the token.
+    last: usize,
+}
+
+fn merged(a: HashMap<String, Occurrences>, b: HashMap<String, Occurrences>) -> HashMap<String, Occurrences> {
+    let (mut large, small) = if a.len() < b.len() { (b, a) } else { (a, b) };
+    for (token, more) in small {
+        let sum = large.entry(token).or_default();
+        (sum.tokens, sum.texts) = (sum.tokens + more.tokens, sum.texts + more.texts);
+    }
+    large
+}
+
+impl Settings {
+    /// Indices before the vocabulary.
+    fn special_count(&self) -> usize {
+        if self.output_mode == VectorizationMode::Int { 2 } else { 1 }
+    }
+
+    fn check(&self) -> Result<()> {
+        let least = self.special_count() + 1;
+        if let Some(most) = self.max_tokens.filter(|&most| most < least) {
+            return Err(Error::argument("max_tokens", most, format!("at least {least}")));
+        }
+        if self.pad_to_max_tokens && self.max_tokens.is_none() {
+            return Err(Error::argument("pad_to_max_tokens", true, "max_tokens with it"));
+        }
+        for (name, value) in
+            [("ngrams", Some(self.ngrams)), ("output_sequence_length", self.output_sequence_length)]
+        {
+            if value == Some(0) {
+                return Err(Error::argument(name, 0, "at least 1"));
+            }
+        }
+        Ok(())
+    }
+
+    /// Calls `each` with the tokens of a text.
+    fn visit(&self, text: &str, mut each: impl FnMut(&str)) {
+        if self.ngrams == 1 {
+            return self.tokenizer.visit(text, each);
+        }
+        let words = self.tokenizer.tokens(text);
+        for size in 1..=self.ngrams {
+            words.windows(size).for_each(|run| each(&run.join(" ")));
+        }
+    }
+
+    fn counts<S: AsRef<str>>(&self, texts: &[S]) -> HashMap<String, Occurrences> {
+        let mut counts: HashMap<String, Occurrences> = HashMap::new();
+        for (text, place) in texts.iter().zip(1..) {
+            self.visit(text.as_ref(), |token| {
+                let counted = match counts.get_mut(token) {
+                    Some(counted) => counted,
+                    None => counts.entry(token.to_owned()).or_default(),
+                };
+                counted.tokens += 1;
+                counted.texts += u64::from(counted.last != place);
+                counted.last = place;
+            });
+        }
+        counts
+    }
+}
+
+impl TryFrom<Settings> for TextVectorization {
+    type Error = Error;
+
+    fn try_from(settings: Settings) -> Result<Self> {
+        settings.check()?;
+        let (tokens, weights) = (settings.vocabulary.len(), settings.idf_weights.len());
+        let wanted = if settings.output_mode == VectorizationMode::TfIdf { tokens } else { 0 };
+        if weights != wanted {
+            return Err(Error::argument(
+                "idf_weights",
+                format!("{weights} weights"),
+                format!("{wanted}, as fitted"),
+            ));
+        }
+        let mut lookup = StringLookup::new();
+        if settings.output_mode == VectorizationMode::Int {
+            lookup = lookup.mask_token("");
+        }
+        if let Some(most) = settings.max_tokens {
+            lookup = lookup.max_tokens(most);
+        }
+        if tokens > 0 {
+            lookup = lookup.with_vocabulary(settings.vocabulary.iter().cloned())?;
+        }
+        Ok(Self { settings, lookup })
+    }
+}
+
+impl From<TextVectorization> for Settings {
+    fn from(vectorization: TextVectorization) -> Self {
+        vectorization.settings
+    }
+}
