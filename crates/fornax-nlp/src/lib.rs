@@ -1,4 +1,5 @@
-//! Natural language: word vectors (training, questions, files), texts as sparse vectors, and text classifiers.
+//! Natural language: word vectors (training, questions, files), texts as sparse vectors, text classifiers, and
+//! taggers.
 #![forbid(unsafe_code)]
 
 mod corpus;
@@ -7,6 +8,7 @@ mod keyed_vectors;
 mod logistic_regression;
 mod phrases;
 mod subwords;
+mod tagger;
 mod text_classifier;
 mod vectorizers;
 mod word_counts;
@@ -21,6 +23,7 @@ pub use keyed_vectors::{
 pub use logistic_regression::{FittedLogisticRegression, LogisticRegression};
 pub use phrases::{PhraseCorpus, PhraseScore, Phrases, PhrasesBuilder};
 pub use subwords::Subwords;
+pub use tagger::{TaggedSentence, Tagger, TaggerBuilder, register};
 pub use text_classifier::{
     BagOfEmbeddings, FitReport, Prediction, TextCNN, TextClassifier, TextClassifierBuilder, TextLSTM,
     TextModel, TextTransformer, TfidfRegression,

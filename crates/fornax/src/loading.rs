@@ -10,6 +10,7 @@ use fornax_train::{Model, load_network_with};
 pub fn registry<B: Backend>() -> Registry<B> {
     let mut registry = Registry::default();
     fornax_sequence::register(&mut registry);
+    fornax_nlp::register(&mut registry);
     registry
 }
 

@@ -1,6 +1,6 @@
 //! Words as indices: a [`StringLookup`] with special tokens, thresholds and a rule for unknown words.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fs::File;
 use std::io::BufReader;
 use std::path::Path;
@@ -188,6 +188,30 @@ impl Vocabulary {
             token.map(|token| &**token).ok_or_else(|| Error::data(format!("index {at}"), index, wanted()))
         };
         indices.iter().enumerate().map(token).collect()
+    }
+
+    /// This vocabulary with further tokens behind its own, those that it does not have yet.
+    ///
+    /// ```
+    /// use fornax_data::text::VocabularyBuilder;
+    ///
+    /// let vocabulary = VocabularyBuilder::new().fit(&[["a"]])?.with_tokens(["b", "a", "b"])?;
+    /// assert_eq!(vocabulary.tokens(), ["<pad>", "<unk>", "a", "b"]);
+    /// # Ok::<(), fornax_core::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// If there would be more tokens than indices.
+    pub fn with_tokens<S: AsRef<str>>(self, tokens: impl IntoIterator<Item = S>) -> Result<Self> {
+        let mut seen = HashSet::new();
+        let further: Vec<String> = tokens
+            .into_iter()
+            .filter(|token| self.index(token.as_ref()).is_none() && seen.insert(token.as_ref().to_owned()))
+            .map(|token| token.as_ref().to_owned())
+            .collect();
+        let mut saved = Saved::from(self);
+        saved.tokens.extend(further);
+        Self::try_from(saved)
     }
 
     /// Writes the vocabulary as JSON.
