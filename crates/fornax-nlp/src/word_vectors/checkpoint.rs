@@ -63,6 +63,7 @@ impl<B: Backend> WordVectors<B> {
     ) -> Result<Self> {
         let mut vectors = Self::load(path, device)?;
         vectors.settings.checkpoint = settings.checkpoint.clone();
+        vectors.settings.verbose = settings.verbose;
         if vectors.settings != *settings {
             let found = format!("{:?}", vectors.settings);
             return Err(Error::mismatch(path.display(), found, format!("the settings {settings:?}")));

@@ -3,6 +3,7 @@
 mod checkpoint;
 pub(crate) mod fasttext;
 mod noise;
+mod progress;
 mod vectors;
 mod windows;
 mod word2vec;

@@ -7,6 +7,7 @@ use fornax_core::ops::Examples;
 use fornax_core::{Backend, DynTensor, Error, Philox, Result};
 use rayon::prelude::*;
 
+use super::progress::Progress;
 use super::windows::{Batch, Windows};
 use super::{Determinism, Word2Vec};
 use crate::{Corpus, KeyedVectors, SubwordVectors, WordCounts};
@@ -108,18 +109,21 @@ impl<B: Backend> WordVectors<B> {
         let windows = Windows::new(&self.settings, &self.counts);
         let total = (self.counts.total() * epochs as u64).max(1);
         let mut done = self.counts.total() * first as u64;
-        for _ in first..epochs {
+        let progress = Progress::new(self.settings.verbose, total, done);
+        for epoch in first..epochs {
             let random = Philox::new(self.settings.seed).named("windows").stream(self.losses.len() as u64);
             let (mut loss, mut count) = (0.0, 0);
             self.batches(corpus, &windows, random, |vectors, prepared| {
                 let alpha = vectors.settings.rate(done as f64 / total as f64);
                 let batch_loss = vectors.step(&prepared.examples, &windows, alpha)?;
                 done += prepared.words as u64;
+                progress.add(prepared.words, alpha);
                 loss += batch_loss;
                 count += prepared.examples.len();
                 Ok(())
             })?;
             self.losses.push(loss / count.max(1) as f64);
+            progress.end_epoch(epoch + 1, loss / count.max(1) as f64);
             if let Some(path) = self.settings.checkpoint.clone() {
                 self.save(path)?;
             }

@@ -76,6 +76,8 @@ pub struct Word2Vec {
     pub(super) determinism: Determinism,
     pub(super) seed: u64,
     #[serde(skip)]
+    pub(super) verbose: bool,
+    #[serde(skip)]
     pub(super) checkpoint: Option<PathBuf>,
 }
 
@@ -98,6 +100,7 @@ impl Word2Vec {
             epochs: 5,
             determinism: Determinism::default(),
             seed: 0,
+            verbose: true,
             checkpoint: None,
         }
     }
@@ -131,6 +134,8 @@ impl Word2Vec {
         determinism: Determinism,
         /// What vectors, windows and wrong words are drawn from.
         seed: u64,
+        /// Whether to show progress (only where standard error is a terminal).
+        verbose: bool,
     }
 
     /// Has `fit` write its state to this file after each epoch, and go on from it where it is there: with
