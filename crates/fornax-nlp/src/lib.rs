@@ -1,5 +1,5 @@
-//! Natural language: word vectors (training, questions, files), texts as sparse vectors, text classifiers, and
-//! taggers.
+//! Natural language: word vectors (training, questions, files), texts as sparse vectors, text classifiers,
+//! taggers and translators.
 #![forbid(unsafe_code)]
 
 mod corpus;
@@ -10,6 +10,7 @@ mod phrases;
 mod subwords;
 mod tagger;
 mod text_classifier;
+mod translator;
 mod vectorizers;
 mod word_counts;
 mod word_index;
@@ -27,6 +28,9 @@ pub use tagger::{TaggedSentence, Tagger, TaggerBuilder, register};
 pub use text_classifier::{
     BagOfEmbeddings, FitReport, Prediction, TextCNN, TextClassifier, TextClassifierBuilder, TextLSTM,
     TextModel, TextTransformer, TfidfRegression,
+};
+pub use translator::{
+    Translation, TranslationGRU, TranslationModel, TranslationTransformer, Translator, TranslatorBuilder,
 };
 pub use vectorizers::{Analyzer, CountVectorizer, DocumentFrequency, Norm, TfidfVectorizer};
 pub use word_counts::WordCounts;

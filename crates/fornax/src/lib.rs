@@ -78,7 +78,8 @@ pub mod prelude {
     pub use fornax_nlp::{
         Architecture, BagOfEmbeddings, CountVectorizer, FastTextClassifier, KeyedVectors, LineCorpus,
         LogisticRegression, TaggedSentence, Tagger, TaggerBuilder, TextCNN, TextClassifier,
-        TextClassifierBuilder, TextLSTM, TextTransformer, TfidfRegression, TfidfVectorizer, Word2Vec,
+        TextClassifierBuilder, TextLSTM, TextTransformer, TfidfRegression, TfidfVectorizer, TranslationGRU,
+        TranslationTransformer, Translator, TranslatorBuilder, Word2Vec,
     };
     pub use fornax_optim::{Adadelta, Adagrad, Adam, AdamW, Adamax, Lion, Nadam, RMSprop, SGD, Schedule};
     pub use fornax_recommend::{
