@@ -5,6 +5,7 @@ mod data;
 mod demo;
 mod device;
 mod recommend;
+mod recommender;
 mod sequences;
 mod text;
 mod vectors;

@@ -11,10 +11,12 @@ use fornax::recommend::{
 };
 use fornax::{Error, Result};
 
+use crate::recommender;
+
 /// The name of the listing.
 pub(crate) const LISTING: &str = "recommend";
 
-type Log = Interactions<String, String>;
+pub(crate) type Log = Interactions<String, String>;
 
 #[derive(Args)]
 pub(crate) struct Options {
@@ -26,6 +28,12 @@ pub(crate) struct Options {
 enum Command {
     /// Fit several models on one split of a log and print how well they rank what was held out.
     Compare(Compare),
+    /// Fit a model to a log and write it to a file, with the ids of users and items.
+    Train(recommender::Train),
+    /// The best items for users, by a model in a file.
+    List(recommender::List),
+    /// The items most similar to one, by a model in a file.
+    Similar(recommender::Alike),
     /// Predict ratings by several models in a cross-validation, each with the defaults of Surprise.
     Ratings(Ratings),
 }
@@ -47,7 +55,7 @@ struct Ratings {
 
 /// Where the log is and how it is written.
 #[derive(Args)]
-struct Input {
+pub(crate) struct Input {
     /// A folder with a MovieLens set, or a file with a line for each interaction.
     path: PathBuf,
     /// What stands between the fields of the file.
@@ -107,6 +115,9 @@ pub(crate) fn run(options: Options) -> Result<()> {
     match options.command {
         Command::Compare(options) => options.run(),
         Command::Ratings(options) => options.run(),
+        Command::Train(options) => options.run(),
+        Command::List(options) => options.run(),
+        Command::Similar(options) => options.run(),
     }
 }
 
@@ -116,7 +127,7 @@ const METRICS: [RankingMetric; 4] =
     [RankingMetric::Ndcg, RankingMetric::AveragePrecision, RankingMetric::Precision, RankingMetric::Recall];
 
 impl Input {
-    fn read(&self) -> Result<Log> {
+    pub(crate) fn read(&self) -> Result<Log> {
         if self.path.is_dir() {
             let ratings = movielens(&self.path)?.ratings;
             let events =

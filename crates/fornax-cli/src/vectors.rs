@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand, ValueEnum};
 use fornax::data::text::{Punctuation, Tokenizer};
 use fornax::nlp::{
-    Architecture, Determinism, KeyedVectors, LineCorpus, SubwordVectors, Subwords, VectorFile, Word2Vec,
+    Architecture, Determinism, Glove, KeyedVectors, LineCorpus, SubwordVectors, Subwords, VectorFile,
+    Word2Vec,
 };
 use fornax::{Error, Result};
 
@@ -90,18 +91,21 @@ struct Train {
     /// Elements of a vector.
     #[arg(long, visible_alias = "size", default_value_t = 100)]
     dim: usize,
-    /// The greatest distance of words that are predicted from each other.
-    #[arg(long, visible_alias = "window", default_value_t = 5)]
-    ws: usize,
-    /// How often the texts are read.
-    #[arg(long, visible_aliases = ["epochs", "iter"], default_value_t = 5)]
-    epoch: usize,
-    /// The first learning rate.
-    #[arg(long, visible_alias = "alpha", default_value_t = 0.025)]
-    lr: f64,
+    /// The greatest distance of words that are near each other; default 5, of glove 15.
+    #[arg(long, visible_alias = "window")]
+    ws: Option<usize>,
+    /// How often the texts (of glove: the pairs of words) are trained on; default 5, of glove 25.
+    #[arg(long, visible_aliases = ["epochs", "iter"])]
+    epoch: Option<usize>,
+    /// The first learning rate; default 0.025, of glove 0.05.
+    #[arg(long, visible_alias = "alpha")]
+    lr: Option<f64>,
     /// Wrong words of an example.
     #[arg(long, visible_alias = "negative", default_value_t = 5)]
     neg: usize,
+    /// The power of the counts in proportion to which wrong words are drawn; default 0.75, with subwords 0.5.
+    #[arg(long)]
+    ns_exponent: Option<f64>,
     /// Hierarchical softmax instead of wrong words.
     #[arg(long)]
     hs: bool,
@@ -141,6 +145,8 @@ struct Train {
 enum Model {
     Skipgram,
     Cbow,
+    /// By least squares on the logarithms of how often words stand near each other.
+    Glove,
 }
 
 #[derive(Clone, Copy, PartialEq, ValueEnum)]
@@ -215,10 +221,50 @@ fn print(words: &[(&str, f32)]) {
 }
 
 fn train(options: &Train) -> Result<()> {
+    let mut corpus = LineCorpus::new(&options.input);
+    if options.normalize {
+        corpus = corpus.tokenizer(Tokenizer::new().lowercase(true).punctuation(Punctuation::Remove));
+    }
+    let clock = std::time::Instant::now();
+    let (words, losses) = match options.model {
+        Model::Glove => glove(options, &corpus)?,
+        Model::Skipgram | Model::Cbow => word2vec(options, &corpus)?,
+    };
+    let losses: Vec<String> = losses.iter().map(|loss| format!("{loss:.4}")).collect();
+    println!("{words} words, losses {}, {:.1} s", losses.join(" "), clock.elapsed().as_secs_f64());
+    Ok(())
+}
+
+/// The number of words, and the loss of each epoch.
+fn glove(options: &Train, corpus: &LineCorpus) -> Result<(usize, Vec<f64>)> {
+    if options.subwords || options.hs || options.checkpoint.is_some() {
+        return Err(Error::argument(
+            "--model",
+            "glove",
+            "skipgram or cbow with --subwords, --hs or --checkpoint",
+        ));
+    }
+    let mut settings = Glove::new(options.dim).min_count(options.min_count).seed(options.seed);
+    if let Some(window) = options.ws {
+        settings = settings.window(window);
+    }
+    if let Some(epochs) = options.epoch {
+        settings = settings.epochs(epochs);
+    }
+    if let Some(rate) = options.lr {
+        settings = settings.learning_rate(rate);
+    }
+    let trained = settings.fit(corpus)?;
+    let format = options.format.unwrap_or(Format::Word2VecText);
+    trained.keyed_vectors().save(&options.output, format.into())?;
+    Ok((trained.keyed_vectors().len(), trained.losses().to_vec()))
+}
+
+fn word2vec(options: &Train, corpus: &LineCorpus) -> Result<(usize, Vec<f64>)> {
     let mut settings = Word2Vec::new(options.dim)
-        .window(options.ws)
-        .epochs(options.epoch)
-        .learning_rate(options.lr)
+        .window(options.ws.unwrap_or(5))
+        .epochs(options.epoch.unwrap_or(5))
+        .learning_rate(options.lr.unwrap_or(0.025))
         .negative(if options.hs { 0 } else { options.neg })
         .hierarchical_softmax(options.hs)
         .sample(options.t)
@@ -234,26 +280,21 @@ fn train(options: &Train) -> Result<()> {
         let subwords = Subwords::default().min_n(options.minn).max_n(options.maxn).buckets(options.bucket);
         settings = settings.subwords(subwords);
     }
+    if let Some(exponent) = options.ns_exponent {
+        settings = settings.noise_exponent(exponent);
+    }
     if let Some(path) = &options.checkpoint {
         settings = settings.checkpoint(path);
-    }
-    let mut corpus = LineCorpus::new(&options.input);
-    if options.normalize {
-        corpus = corpus.tokenizer(Tokenizer::new().lowercase(true).punctuation(Punctuation::Remove));
     }
     let default = if options.subwords { Format::FastText } else { Format::Word2VecText };
     let format = options.format.unwrap_or(default);
     if format == Format::FastText && options.hs {
         return Err(Error::argument("--hs", "hierarchical softmax", "negative sampling for a fastText file"));
     }
-    let clock = std::time::Instant::now();
-    let vectors = settings.fit(&corpus)?;
+    let vectors = settings.fit(corpus)?;
     match format {
         Format::FastText => vectors.save_fasttext(&options.output)?,
         other => vectors.keyed_vectors()?.save(&options.output, other.into())?,
     }
-    let losses: Vec<String> = vectors.losses().iter().map(|loss| format!("{loss:.4}")).collect();
-    let (words, seconds) = (vectors.counts().len(), clock.elapsed().as_secs_f64());
-    println!("{words} words, losses {}, {seconds:.1} s", losses.join(" "));
-    Ok(())
+    Ok((vectors.counts().len(), vectors.losses().to_vec()))
 }

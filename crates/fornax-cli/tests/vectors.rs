@@ -35,6 +35,9 @@ fn vectors_are_trained_asked_evaluated_and_converted() {
         assert_eq!(near, ["coffee", "drink", "or", "to"], "{file}");
     }
     assert_eq!(fornax(folder, "vectors similar model.bin teas -k 3").unwrap().lines().count(), 3);
+    let glove = "vectors train corpus.txt --normalize --model glove --dim 8 --window 4 --output glove.txt";
+    assert!(fornax(folder, glove).unwrap().starts_with("10 words, losses "));
+    assert!(fornax(folder, "vectors similar glove.txt tea -k 1").is_ok());
     let formats = [
         ("glove", "glove.txt"),
         ("word2vec-binary", "words.bin"),
@@ -67,6 +70,9 @@ fn faults_are_said() {
     std::fs::write(folder.join("few.txt"), "one line\n").unwrap();
     assert!(fault("vectors train missing.txt --output out").contains("missing.txt"));
     assert!(fault("vectors train few.txt --output out").contains("wanted a word that occurs 5 times"));
+    assert!(
+        fault("vectors train few.txt --output out --model glove --hs").contains("wanted skipgram or cbow")
+    );
     assert!(!folder.join("out").exists());
     std::fs::write(folder.join("v.txt"), "1 2\na 1 2\n").unwrap();
     assert!(fault("vectors similar v.txt b").contains("found \"b\", wanted one of the 1 words"));

@@ -4,9 +4,12 @@
 
 use std::borrow::Cow;
 use std::collections::HashMap;
-use std::path::Path;
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom};
+use std::path::{Path, PathBuf};
 
-use fornax_core::{Array, Error, Result};
+use fornax_core::{Array, Error, Floats, Result};
+use safetensors::tensor::{Metadata, TensorInfo};
 use safetensors::{Dtype, SafeTensors, View};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value as Json;
@@ -46,23 +49,10 @@ pub fn write(path: &Path, version: u64, header: &impl Serialize, arrays: &[(Stri
 /// If the file cannot be read, is none that [`write()`] wrote, or is newer.
 pub fn read<H: DeserializeOwned>(path: &Path, version: u64) -> Result<(H, HashMap<String, Array>)> {
     let bytes = std::fs::read(path).map_err(|error| Error::io(path, "read", error))?;
-    let wrong = |at: &str, found: String| Error::format(path, at, found, "a file that Fornax saved");
     let (_, metadata) =
-        SafeTensors::read_metadata(&bytes).map_err(|e| wrong("safetensors header", e.to_string()))?;
-    let tensors = SafeTensors::deserialize(&bytes).map_err(|error| wrong("tensors", error.to_string()))?;
-    let header = metadata.metadata().as_ref().and_then(|metadata| metadata.get("fornax"));
-    let header = header.ok_or_else(|| wrong("metadata", "no entry fornax".into()))?;
-    let header: Json =
-        serde_json::from_str(header).map_err(|error| wrong("metadata fornax", error.to_string()))?;
-    match header["version"].as_u64() {
-        Some(found) if found <= version => {}
-        found => {
-            let found = found.map_or("no version".into(), |version| format!("version {version}"));
-            return Err(Error::format(path, "metadata fornax", found, format!("version {version} or older")));
-        }
-    }
-    let header =
-        serde_json::from_value(header).map_err(|error| wrong("metadata fornax", error.to_string()))?;
+        SafeTensors::read_metadata(&bytes).map_err(|error| wrong(path, "safetensors header", error))?;
+    let tensors = SafeTensors::deserialize(&bytes).map_err(|error| wrong(path, "tensors", error))?;
+    let header = header(path, version, &metadata)?;
     let mut arrays = HashMap::new();
     for (name, view) in tensors.iter() {
         let words = view.data().chunks_exact(4).map(|b| [b[0], b[1], b[2], b[3]]);
@@ -78,6 +68,110 @@ pub fn read<H: DeserializeOwned>(path: &Path, version: u64) -> Result<(H, HashMa
         arrays.insert(name.to_owned(), array);
     }
     Ok((header, arrays))
+}
+
+fn wrong(path: &Path, at: &str, found: impl std::fmt::Display) -> Error {
+    Error::format(path, at, found, "a file that Fornax saved")
+}
+
+fn header<H: DeserializeOwned>(path: &Path, version: u64, metadata: &Metadata) -> Result<H> {
+    let wrong = |at, found: &dyn std::fmt::Display| wrong(path, at, found);
+    let header = metadata.metadata().as_ref().and_then(|metadata| metadata.get("fornax"));
+    let header = header.ok_or_else(|| wrong("metadata", &"no entry fornax"))?;
+    let header: Json = serde_json::from_str(header).map_err(|error| wrong("metadata fornax", &error))?;
+    match header["version"].as_u64() {
+        Some(found) if found <= version => {}
+        found => {
+            let found = found.map_or("no version".into(), |version| format!("version {version}"));
+            return Err(Error::format(path, "metadata fornax", found, format!("version {version} or older")));
+        }
+    }
+    serde_json::from_value(header).map_err(|error| wrong("metadata fornax", &error))
+}
+
+/// The arrays of a file whose header alone was read.
+#[derive(Debug)]
+pub struct MappedArrays {
+    path: PathBuf,
+    /// Where the first array begins.
+    start: u64,
+    arrays: HashMap<String, TensorInfo>,
+}
+
+/// Reads the header of a file of at most this version. Arrays are then mapped into memory by name, so that their pages are read
+/// as they are asked for; the file must not be changed as long as one is (replacing it by another one is safe).
+///
+/// # Errors
+/// If the file cannot be read, is none that [`write()`] wrote, has another length than its header says, or is newer.
+pub fn map<H: DeserializeOwned>(path: &Path, version: u64) -> Result<(H, MappedArrays)> {
+    let failed = |error| Error::io(path, "read", error);
+    let mut file = File::open(path).map_err(|error| Error::io(path, "open", error))?;
+    let length = file.metadata().map_err(failed)?.len();
+    let mut bytes = vec![0; 8];
+    file.read_exact(&mut bytes).map_err(|_| wrong(path, "safetensors header", format!("{length} bytes")))?;
+    let header_length = u64::from_le_bytes([0, 1, 2, 3, 4, 5, 6, 7].map(|at| bytes[at]));
+    if header_length > length - 8 {
+        let found = format!("a length of {header_length} in a file of {length} bytes");
+        return Err(wrong(path, "safetensors header", found));
+    }
+    bytes.resize(8 + header_length as usize, 0);
+    file.read_exact(&mut bytes[8..]).map_err(failed)?;
+    // Not by the reader of safetensors, which wants the whole file.
+    let metadata: Metadata =
+        serde_json::from_slice(&bytes[8..]).map_err(|error| wrong(path, "safetensors header", error))?;
+    let start = 8 + header_length;
+    let arrays: HashMap<String, TensorInfo> =
+        metadata.tensors().into_iter().map(|(name, info)| (name, info.clone())).collect();
+    let end = arrays.values().map(|info| info.data_offsets.1 as u64).max().unwrap_or_default();
+    let end = start.saturating_add(end);
+    if end != length {
+        return Err(wrong(path, "tensors", format!("{length} bytes of {end}")));
+    }
+    for (name, info) in &arrays {
+        let elements = info.shape.iter().copied().try_fold(1usize, usize::checked_mul);
+        let (first, last) = info.data_offsets;
+        if elements.and_then(|elements| elements.checked_mul(4)) != last.checked_sub(first) {
+            let found = format!("bytes {first} to {last} for the shape {:?}", info.shape);
+            return Err(wrong(path, &format!("tensor {name}"), found));
+        }
+    }
+    Ok((header(path, version, &metadata)?, MappedArrays { path: path.to_owned(), start, arrays }))
+}
+
+impl MappedArrays {
+    /// The shape and the numbers of an array, mapped.
+    ///
+    /// # Errors
+    /// If there is none of this name and of numbers of 32 bits, or it cannot be mapped.
+    pub fn floats(&self, name: &str) -> Result<(Vec<usize>, Floats)> {
+        let info = self.info(name, Dtype::F32)?;
+        let offset = self.start + info.data_offsets.0 as u64;
+        Ok((info.shape.clone(), Floats::map(&self.path, offset, info.shape.iter().product())?))
+    }
+
+    /// The shape and the integers of an array, read.
+    ///
+    /// # Errors
+    /// If there is none of this name and of integers of 32 bits, or it cannot be read.
+    pub fn integers(&self, name: &str) -> Result<(Vec<usize>, Vec<i32>)> {
+        let info = self.info(name, Dtype::I32)?;
+        let failed = |error| Error::io(&self.path, "read", error);
+        let mut file = File::open(&self.path).map_err(failed)?;
+        file.seek(SeekFrom::Start(self.start + info.data_offsets.0 as u64)).map_err(failed)?;
+        let mut bytes = vec![0; info.data_offsets.1 - info.data_offsets.0];
+        file.read_exact(&mut bytes).map_err(failed)?;
+        let values = bytes.chunks_exact(4).map(|b| i32::from_le_bytes([b[0], b[1], b[2], b[3]]));
+        Ok((info.shape.clone(), values.collect()))
+    }
+
+    fn info(&self, name: &str, wanted: Dtype) -> Result<&TensorInfo> {
+        let at = || format!("tensor {name}");
+        let info = self.arrays.get(name).ok_or_else(|| wrong(&self.path, &at(), "no such tensor"))?;
+        match info.dtype == wanted {
+            true => Ok(info),
+            false => Err(Error::format(&self.path, at(), format!("{:?}", info.dtype), format!("{wanted:?}"))),
+        }
+    }
 }
 
 /// An array as safetensors wants it.

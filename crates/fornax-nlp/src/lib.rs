@@ -4,6 +4,7 @@
 
 mod corpus;
 mod fasttext_classifier;
+mod glove;
 mod keyed_vectors;
 mod logistic_regression;
 mod phrases;
@@ -18,6 +19,7 @@ mod word_vectors;
 
 pub use corpus::{Corpus, LineCorpus, Tokens};
 pub use fasttext_classifier::{FastTextClassifier, FastTextModel};
+pub use glove::{Glove, GloveVectors};
 pub use keyed_vectors::{
     Analogy, AnalogyReport, AnalogySection, KeyedVectors, Query, SubwordVectors, VectorFile, WordPairsReport,
 };
@@ -34,4 +36,4 @@ pub use translator::{
 };
 pub use vectorizers::{Analyzer, CountVectorizer, DocumentFrequency, Norm, TfidfVectorizer};
 pub use word_counts::WordCounts;
-pub use word_vectors::{Architecture, Determinism, Word2Vec, WordVectors};
+pub use word_vectors::{Architecture, Determinism, DocumentVectors, ParagraphVectors, Word2Vec, WordVectors};

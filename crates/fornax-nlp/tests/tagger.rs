@@ -41,7 +41,7 @@ fn builder() -> TaggerBuilder {
 
 fn fitted() -> &'static Tagger<Flex> {
     static FITTED: OnceLock<Tagger<Flex>> = OnceLock::new();
-    FITTED.get_or_init(|| builder().fit_on(&sentences(150, 1), Default::default()).unwrap())
+    FITTED.get_or_init(|| builder().fit_on(&sentences(150, 1), Default::default()).unwrap().0)
 }
 
 #[test]
@@ -66,6 +66,7 @@ fn tags_do_not_depend_on_the_other_sentences() {
         assert_eq!(tags.len(), words.len());
     }
     assert!(fitted().tag::<&str>(&[]).unwrap().is_empty());
+    assert_eq!(fitted().tag(&["the", "<pad>", "<unk>", ""]).unwrap().len(), 4);
     let long = vec!["dog"; 500];
     assert_eq!(fitted().tag(&long).unwrap().len(), 500);
 }
@@ -95,7 +96,7 @@ fn a_saved_tagger_is_the_same_on_every_backend() {
 #[test]
 fn the_same_seed_has_the_same_tagger() {
     let fit = |seed| {
-        let tagger =
+        let (tagger, _) =
             builder().epochs(1).seed(seed).fit_on::<Flex>(&sentences(40, 1), Default::default()).unwrap();
         tagger.network().weights().iter().flat_map(|weight| weight.to_vec()).collect::<Vec<f32>>()
     };
@@ -107,7 +108,7 @@ fn words_have_given_vectors_and_features() {
     let words = owned(&["cat", "wombat"]);
     let vectors = KeyedVectors::new(words, 12, vec![0.25; 24]).unwrap();
     let frozen = builder().epochs(1).vectors(vectors.clone(), false);
-    let tagger = frozen.fit_on::<Flex>(&sentences(40, 1), Default::default()).unwrap();
+    let (tagger, _) = frozen.fit_on::<Flex>(&sentences(40, 1), Default::default()).unwrap();
     let table = tagger.network().weight("embedding/embeddings").unwrap().to_f32();
     assert_eq!(table.chunks(12).filter(|row| row.iter().all(|&x| x == 0.25)).count(), 2);
     let error = builder().dimension(5).vectors(vectors, true).fit(&sentences(9, 1)).unwrap_err();
@@ -121,7 +122,7 @@ fn words_have_given_vectors_and_features() {
         sentence.features(features).unwrap()
     };
     let train: Vec<_> = sentences(60, 1).into_iter().map(featured).collect();
-    let tagger = builder().fit_on::<Flex>(&train, Default::default()).unwrap();
+    let (tagger, _) = builder().fit_on::<Flex>(&train, Default::default()).unwrap();
     assert_eq!(tagger.accuracy(&train).unwrap(), 1.0);
     let error = tagger.tag(&["cat"]).unwrap_err().to_string();
     assert_eq!(error, "features: found none, wanted one a word, as in training");
@@ -129,6 +130,18 @@ fn words_have_given_vectors_and_features() {
     assert_eq!(error, "features: found some, wanted none, as in training");
     let mixed = [train[0].clone(), sentences(1, 1).remove(0)];
     assert!(builder().fit(&mixed).is_err());
+}
+
+#[test]
+fn validation_is_told() {
+    let of = |validation: Vec<TaggedSentence>| {
+        builder().epochs(2).validation_data(validation).fit(&sentences(60, 1))
+    };
+    let history = of(sentences(20, 2)).unwrap().1;
+    assert_eq!(history.values("val_accuracy").len(), 2);
+    let unknown = TaggedSentence::new(owned(&["a"]), owned(&["X"])).unwrap();
+    let error = of(vec![unknown]).unwrap_err().to_string();
+    assert!(error.contains("validation data") && error.contains("\"X\""), "{error}");
 }
 
 #[test]

@@ -23,6 +23,7 @@ mod interactions;
 mod models;
 mod readers;
 mod recommend;
+mod recommender;
 mod sparse;
 mod splits;
 mod svd;
@@ -34,10 +35,12 @@ pub use interactions::{Duplicates, Event, Interactions};
 pub use models::{
     Baseline, BaselineModel, Centering, CoClustering, CoClusteringModel, Ease, EaseModel, Factors, FunkSvd,
     FunkSvdModel, Ials, IalsModel, Neighbours, NeighboursModel, Nmf, NmfModel, Popularity, PopularityModel,
-    Predict, PureSvd, PureSvdModel, Similarity, SlopeOne, SlopeOneModel, SvdPlusPlus, SvdPlusPlusModel,
+    Predict, PureSvd, PureSvdModel, Similarity, SlopeOne, SlopeOneModel, StoredModel, SvdPlusPlus,
+    SvdPlusPlusModel,
 };
 pub use readers::{Delimited, Field, MovieLens, lightgcn, movielens, sequences};
 pub use recommend::{Explain, Filter, FoldIn, Recommend, Score, Scored, Similar};
+pub use recommender::{Recommender, stored_kind};
 pub use sparse::{SparseMatrix, UserItems};
 pub use splits::{HeldOut, Split};
 pub use svd::{Svd, SvdInput, TruncatedSvd};

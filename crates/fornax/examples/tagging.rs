@@ -30,7 +30,8 @@ fn main() -> fornax::Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     match &arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["chunks", folder] => {
-            let tagger = TaggerBuilder::new().epochs(15).fit(&chunks(format!("{folder}/train.txt.gz"))?)?;
+            let (tagger, _) =
+                TaggerBuilder::new().epochs(15).fit(&chunks(format!("{folder}/train.txt.gz"))?)?;
             println!("{}", tagger.span_f1(&chunks(format!("{folder}/test.txt"))?)?);
         }
         ["pos", folder, vectors @ ..] => {
@@ -40,7 +41,7 @@ fn main() -> fornax::Result<()> {
                 [file, ..] => TaggerBuilder::new()
                     .vectors(KeyedVectors::load(file, VectorFile::detect(file)?, None)?, true),
             };
-            let tagger = builder.fit(&read("train")?)?;
+            let (tagger, _) = builder.fit(&read("train")?)?;
             for part in ["dev", "test"] {
                 println!("{part}: accuracy {:.4}", tagger.accuracy(&read(part)?)?);
             }

@@ -80,6 +80,15 @@ impl Examples {
         self.ends.is_empty()
     }
 
+    /// The inputs, right outputs and wrong outputs of each example.
+    pub fn iter(&self) -> impl Iterator<Item = [&[u32]; 3]> {
+        (0..self.len()).map(|index| {
+            let Example { inputs, targets, right } = self.get(index);
+            let (right, wrong) = targets.split_at(right);
+            [inputs, right, wrong]
+        })
+    }
+
     /// Takes all examples out and keeps the memory.
     pub fn clear(&mut self) {
         self.inputs.clear();

@@ -1,10 +1,10 @@
 //! Vocabularies: strings or integers as indices.
 
 use std::borrow::Borrow;
-use std::collections::HashMap;
 use std::hash::Hash;
 
 use fornax_core::{Array, Error, Result};
+use hashbrown::HashMap;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 

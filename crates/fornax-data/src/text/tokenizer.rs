@@ -1,6 +1,7 @@
 //! [`Tokenizer`]: texts as words, by white space, Unicode's word boundaries, a pattern or characters.
 
 use std::borrow::Cow;
+use std::ops::ControlFlow;
 
 use fornax_core::{Error, Result};
 use regex::Regex;
@@ -124,42 +125,75 @@ impl Tokenizer {
 
     /// Calls `each` with the words of a text, in their order.
     pub fn visit(&self, text: &str, mut each: impl FnMut(&str)) {
-        let text = self.standardized(text);
+        let _ = self.try_visit(text, |word| {
+            each(word);
+            ControlFlow::Continue(())
+        });
+    }
+
+    /// [`visit`](Self::visit) until `each` breaks.
+    pub fn try_visit(&self, text: &str, mut each: impl FnMut(&str) -> ControlFlow<()>) -> ControlFlow<()> {
+        let text = &*self.standardized(text);
         let mut part = |word: &str| match self.punctuation {
             Punctuation::Keep | Punctuation::Strip => each(word),
             marks => split(word, marks == Punctuation::Split, &mut each),
         };
         match &self.division {
-            Division::Whitespace => text.split_whitespace().for_each(part),
-            Division::UnicodeWords => text.unicode_words().for_each(part),
-            Division::Characters => text.chars().for_each(|c| part(c.encode_utf8(&mut [0; 4]))),
+            Division::Whitespace if text.is_ascii() => ascii_words(text, part),
+            Division::Whitespace => text.split_whitespace().try_for_each(part),
+            Division::UnicodeWords => text.unicode_words().try_for_each(part),
+            Division::Characters => text.chars().try_for_each(|c| part(c.encode_utf8(&mut [0; 4]))),
             Division::Pattern(Pattern(pattern)) if pattern.captures_len() == 1 => {
-                pattern.find_iter(&text).for_each(|found| part(found.as_str()));
+                pattern.find_iter(text).try_for_each(|found| part(found.as_str()))
             }
             Division::Pattern(Pattern(pattern)) => {
-                pattern
-                    .captures_iter(&text)
-                    .filter_map(|groups| groups.get(1))
-                    .for_each(|group| part(group.as_str()));
+                let mut groups = pattern.captures_iter(text).filter_map(|groups| groups.get(1));
+                groups.try_for_each(|group| part(group.as_str()))
             }
         }
     }
 
     /// The text before it is divided.
     fn standardized<'a>(&self, text: &'a str) -> Cow<'a, str> {
-        let mut text = Cow::Borrowed(text);
-        if self.lowercase {
-            text = if text.is_ascii() { text.to_ascii_lowercase() } else { text.to_lowercase() }.into();
+        let strip = self.punctuation == Punctuation::Strip;
+        if !self.lowercase && !strip {
+            return text.into();
         }
-        if self.punctuation == Punctuation::Strip {
-            text.to_mut().retain(|c| !c.is_ascii_punctuation());
+        if !text.is_ascii() {
+            let mut text = if self.lowercase { text.to_lowercase() } else { text.to_owned() };
+            text.retain(|c| !(strip && c.is_ascii_punctuation()));
+            return text.into();
         }
-        text
+        // One pass without a branch: a byte that is left out is written over by the next one.
+        let mut bytes = vec![0; text.len()];
+        let mut length = 0;
+        for byte in text.bytes() {
+            bytes[length] = if self.lowercase { byte.to_ascii_lowercase() } else { byte };
+            length += usize::from(!(strip && byte.is_ascii_punctuation()));
+        }
+        bytes.truncate(length);
+        String::from_utf8(bytes).expect("ASCII is UTF-8").into()
     }
 }
 
+/// What stands between white space in a text of ASCII.
+fn ascii_words(text: &str, mut each: impl FnMut(&str) -> ControlFlow<()>) -> ControlFlow<()> {
+    // As `char::is_whitespace`, which counts the vertical tabulator.
+    let is_space = |byte: u8| byte == b' ' || (b'\t'..=b'\r').contains(&byte);
+    let mut start = 0;
+    for (at, byte) in text.bytes().enumerate() {
+        if is_space(byte) {
+            if start < at {
+                each(&text[start..at])?;
+            }
+            start = at + 1;
+        }
+    }
+    if start < text.len() { each(&text[start..]) } else { ControlFlow::Continue(()) }
+}
+
 /// The parts of a word between its marks and, if wanted, the marks.
-fn split(word: &str, marks: bool, each: &mut impl FnMut(&str)) {
+fn split(word: &str, marks: bool, each: &mut impl FnMut(&str) -> ControlFlow<()>) -> ControlFlow<()> {
     // Combining marks belong to the letter before them.
     let combines = |c: char| ('\u{300}'..='\u{36f}').contains(&c);
     let mut start = 0;
@@ -174,20 +208,20 @@ fn split(word: &str, marks: bool, each: &mut impl FnMut(&str)) {
         }
         let end = at + c.len_utf8();
         if start < at {
-            each(&word[start..at]);
+            each(&word[start..at])?;
         }
         if marks {
-            each(&word[at..end]);
+            each(&word[at..end])?;
         }
         start = end;
     }
-    if start < word.len() {
-        each(&word[start..]);
-    }
+    if start < word.len() { each(&word[start..]) } else { ControlFlow::Continue(()) }
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -215,6 +249,31 @@ mod tests {
         assert_eq!(tokens(Tokenizer::pattern("([a-z])[-']").unwrap()), ["n", "a"]);
         let error = Tokenizer::pattern("(").unwrap_err().to_string();
         assert!(error.starts_with("pattern: found (, wanted a regular expression: "), "{error}");
+    }
+
+    proptest! {
+        /// What is done byte by byte where a text is ASCII is what is done character by character elsewhere.
+        #[test]
+        fn ascii_is_no_special_case(text in "[ -~\\t\\n\\x0b\\x0c\\r\\x1c]{0,40}") {
+            for tokenizer in [Tokenizer::new(), Tokenizer::new().lowercase(true).punctuation(Punctuation::Strip)] {
+                let with_more = tokenizer.tokens(&format!("{text} é"));
+                let (last, others) = with_more.split_last().unwrap();
+                prop_assert_eq!(last, "é");
+                prop_assert_eq!(tokenizer.tokens(&text), others);
+            }
+        }
+    }
+
+    #[test]
+    fn a_visit_can_end_early() {
+        for text in ["a b c", "a b é"] {
+            let mut seen = vec![];
+            let broken = Tokenizer::new().try_visit(text, |word| {
+                seen.push(word.to_owned());
+                if seen.len() == 2 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            });
+            assert!(broken.is_break() && seen == ["a", "b"]);
+        }
     }
 
     #[test]

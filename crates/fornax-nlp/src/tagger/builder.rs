@@ -9,7 +9,7 @@ use fornax_layers::{Network, setters};
 use fornax_optim::{Adam, ExponentialDecay};
 use fornax_sequence::crf::CrfLoss;
 use fornax_train::metrics::Accuracy;
-use fornax_train::{Compile, Fit};
+use fornax_train::{Compile, Fit, History};
 
 use super::encoder::SentenceEncoder;
 use super::network::{Sizes, WORDS, network};
@@ -27,6 +27,7 @@ pub struct TaggerBuilder {
     min_count: usize,
     sizes: Sizes,
     vectors: Option<(Arc<KeyedVectors>, bool)>,
+    validation_data: Option<Vec<TaggedSentence>>,
     learning_rate: f64,
     epochs: usize,
     batch_size: usize,
@@ -49,6 +50,7 @@ impl TaggerBuilder {
             min_count: 2,
             sizes: Sizes { dimension: 100, units: 150, dropout: 0.5 },
             vectors: None,
+            validation_data: None,
             learning_rate: 2e-3,
             epochs: 12,
             batch_size: 32,
@@ -94,13 +96,19 @@ impl TaggerBuilder {
         self
     }
 
-    /// Learns from sentences, on the CPU.
+    /// Sentences whose loss and accuracy are told after each epoch.
+    pub fn validation_data(mut self, sentences: impl Into<Vec<TaggedSentence>>) -> Self {
+        self.validation_data = Some(sentences.into());
+        self
+    }
+
+    /// Learns from sentences, on the CPU; also returns loss and accuracy of each epoch.
     ///
     /// # Errors
-    /// If there is no sentence, some have features and some have not, vectors have another dimension than the tagger, or a setting
+    /// If there is no sentence, some have features and some have not, validation data has a tag that they have not, vectors have another dimension than the tagger, or a setting
     /// makes no sense.
     #[cfg(any(feature = "flex", feature = "ndarray"))]
-    pub fn fit(&self, sentences: &[TaggedSentence]) -> Result<Tagger<fornax_core::Cpu>> {
+    pub fn fit(&self, sentences: &[TaggedSentence]) -> Result<(Tagger<fornax_core::Cpu>, History)> {
         self.fit_on(sentences, Default::default())
     }
 
@@ -108,7 +116,11 @@ impl TaggerBuilder {
     ///
     /// # Errors
     /// As for `fit`.
-    pub fn fit_on<B: Backend>(&self, sentences: &[TaggedSentence], device: B::Device) -> Result<Tagger<B>> {
+    pub fn fit_on<B: Backend>(
+        &self,
+        sentences: &[TaggedSentence],
+        device: B::Device,
+    ) -> Result<(Tagger<B>, History)> {
         if sentences.is_empty() {
             return Err(Error::data("sentences", "none", "at least one"));
         }
@@ -116,8 +128,9 @@ impl TaggerBuilder {
         if let Some((vectors, _)) = &self.vectors {
             encoder.words = encoder.words.with_tokens(vectors.words())?;
         }
-        let (inputs, lengths) = encoder.inputs(&sentences.iter().collect::<Vec<_>>(), self.max_length)?;
-        let set = Dataset::from_parts(inputs, vec![encoder.targets(sentences, self.max_length)?])?;
+        let (set, lengths) = self.dataset(&encoder, sentences)?;
+        let validation = self.validation_data.as_ref().map(|sentences| self.dataset(&encoder, sentences));
+        let validation = validation.transpose().map_err(|error| error.within("validation data"))?;
         let mut network = network::<B>(&encoder, &self.sizes, self.seed, device)?;
         if let Some((vectors, trainable)) = &self.vectors {
             self.start(&mut network, &encoder, vectors, *trainable)?;
@@ -128,9 +141,23 @@ impl TaggerBuilder {
         let adam = Adam::new(rate).lazy(self.vectors.is_some());
         let mut model = network.compile(adam, CrfLoss::new(), [Accuracy])?;
         let buckets = LengthBuckets::new(lengths).inputs([0, 1, 2]).targets([0]);
-        let fit = Fit::new().epochs(self.epochs).batch_size(self.batch_size).length_buckets(buckets);
-        model.fit(&set, fit.verbose(self.verbose))?;
-        Ok(Tagger { encoder, network: model.into_network() })
+        let mut fit = Fit::new().epochs(self.epochs).batch_size(self.batch_size).length_buckets(buckets);
+        if let Some((validation, _)) = &validation {
+            fit = fit.validation_data(validation);
+        }
+        let history = model.fit(&set, fit.verbose(self.verbose))?;
+        Ok((Tagger { encoder, network: model.into_network() }, history))
+    }
+
+    /// Inputs and tags of sentences, and their lengths.
+    fn dataset(
+        &self,
+        encoder: &SentenceEncoder,
+        sentences: &[TaggedSentence],
+    ) -> Result<(Dataset, Vec<usize>)> {
+        let (inputs, lengths) = encoder.inputs(&sentences.iter().collect::<Vec<_>>(), self.max_length)?;
+        let tags = encoder.targets(sentences, self.max_length)?;
+        Ok((Dataset::from_parts(inputs, vec![tags])?, lengths))
     }
 
     /// Gives words their vectors.

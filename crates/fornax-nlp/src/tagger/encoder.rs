@@ -50,8 +50,12 @@ impl SentenceEncoder {
         sentences: &[&TaggedSentence],
         longest: usize,
     ) -> Result<(Vec<Array>, Vec<usize>)> {
-        let words = sentences.iter().map(|sentence| self.words.encode(&lower(&sentence.words)));
-        let words = pad(words, longest)?;
+        // A word that is spelled like padding is an unknown one.
+        let ids = |sentence: &&TaggedSentence| {
+            let ids = self.words.encode(&lower(&sentence.words))?;
+            Ok(ids.into_iter().map(|id| id.max(1)).collect())
+        };
+        let words = pad(sentences.iter().map(ids), longest)?;
         let features =
             sentences.iter().map(|sentence| self.features.encode(&features(sentence, self.features_given)?));
         let features = pad(features, longest)?;

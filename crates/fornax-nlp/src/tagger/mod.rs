@@ -77,7 +77,7 @@ const BATCH: usize = 64;
 /// let sentence = |words, tags| TaggedSentence::new(split(words), split(tags)).unwrap();
 /// let some = [sentence("dogs bark", "NOUN VERB"), sentence("we see dogs", "PRON VERB NOUN")];
 /// let train: Vec<_> = (0..80).map(|at| some[at % 2].clone()).collect();
-/// let tagger = TaggerBuilder::new().units(8).epochs(12).verbose(false).fit(&train)?;
+/// let (tagger, _) = TaggerBuilder::new().units(8).epochs(12).verbose(false).fit(&train)?;
 /// assert_eq!(tagger.tag_text("Dogs bark")?, [("Dogs".into(), "NOUN".into()), ("bark".into(), "VERB".into())]);
 /// assert_eq!(tagger.accuracy(&some)?, 1.0);
 /// # }

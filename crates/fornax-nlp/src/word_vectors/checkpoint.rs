@@ -6,6 +6,7 @@ use fornax_core::{Array, Backend, Error, Result};
 use fornax_data::archive;
 use serde::{Deserialize, Serialize};
 
+use super::windows::Documents;
 use super::{Word2Vec, WordVectors};
 use crate::WordCounts;
 
@@ -16,6 +17,8 @@ const VERSION: u64 = 1;
 struct Header {
     settings: Word2Vec,
     counts: WordCounts,
+    #[serde(default)]
+    documents: Option<Documents>,
     losses: Vec<f64>,
 }
 
@@ -28,6 +31,7 @@ impl<B: Backend> WordVectors<B> {
         let header = Header {
             settings: self.settings.clone(),
             counts: self.counts.clone(),
+            documents: self.documents,
             losses: self.losses.clone(),
         };
         let dimension = self.settings.dimension;
@@ -50,7 +54,7 @@ impl<B: Backend> WordVectors<B> {
             array.ok_or_else(|| Error::format(path, name, "no such tensor", "word vectors in training"))
         };
         let tables = [table("inputs")?, table("outputs")?];
-        Self::restored(header.settings, header.counts, tables, header.losses, device)
+        Self::restored(header.settings, header.counts, header.documents, tables, header.losses, device)
             .map_err(|error| error.within(path.display()))
     }
 
@@ -58,6 +62,7 @@ impl<B: Backend> WordVectors<B> {
     pub(super) fn resumed(
         settings: &Word2Vec,
         counts: &WordCounts,
+        documents: Option<Documents>,
         path: &Path,
         device: B::Device,
     ) -> Result<Self> {
@@ -75,6 +80,13 @@ impl<B: Backend> WordVectors<B> {
                 format!("a training on {}", words(&vectors.counts)),
                 format!("{}, as in the corpus", words(counts)),
             ));
+        }
+        if vectors.documents != documents {
+            let named = |documents: Option<Documents>| match documents {
+                Some(documents) => format!("{documents:?}"),
+                None => "no vectors of texts".into(),
+            };
+            return Err(Error::mismatch(path.display(), named(vectors.documents), named(documents)));
         }
         Ok(vectors)
     }

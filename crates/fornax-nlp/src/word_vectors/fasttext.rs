@@ -180,7 +180,7 @@ impl<B: Backend> WordVectors<B> {
     pub fn load_fasttext(path: impl AsRef<Path>, device: B::Device) -> Result<Self> {
         let path = path.as_ref();
         let file = read(path, true)?;
-        Self::restored(file.settings, file.counts, [file.inputs, file.outputs], vec![], device)
+        Self::restored(file.settings, file.counts, None, [file.inputs, file.outputs], vec![], device)
             .map_err(|error| error.within(path.display()))
     }
 }

@@ -2,24 +2,23 @@
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-pub(super) struct Progress {
+pub(crate) struct Progress {
     bar: ProgressBar,
 }
 
 impl Progress {
-    /// A bar of so many words, of which some are done.
-    pub(super) fn new(verbose: bool, words: u64, done: u64) -> Self {
+    /// A bar of so many words (or pairs of them), of which some are done.
+    pub(crate) fn new(verbose: bool, words: u64, done: u64) -> Self {
         if !verbose {
             return Self { bar: ProgressBar::hidden() };
         }
-        let style =
-            ProgressStyle::with_template("{bar:20} {percent}% {per_sec} words {elapsed}/{duration} {msg}")
-                .expect("the template is valid");
+        let style = ProgressStyle::with_template("{bar:20} {percent}% {per_sec} {elapsed}/{duration} {msg}")
+            .expect("the template is valid");
         Self { bar: ProgressBar::new(words).with_style(style).with_position(done) }
     }
 
     /// Words more, at this learning rate.
-    pub(super) fn add(&self, words: usize, rate: f64) {
+    pub(crate) fn add(&self, words: usize, rate: f64) {
         self.bar.inc(words as u64);
         if !self.bar.is_hidden() {
             self.bar.set_message(format!("learning rate {rate:.4}"));
@@ -27,7 +26,7 @@ impl Progress {
     }
 
     /// The mean loss of an epoch.
-    pub(super) fn end_epoch(&self, epoch: usize, loss: f64) {
+    pub(crate) fn end_epoch(&self, epoch: usize, loss: f64) {
         if !self.bar.is_hidden() {
             self.bar.suspend(|| eprintln!("epoch {epoch}: loss {loss:.4}"));
         }

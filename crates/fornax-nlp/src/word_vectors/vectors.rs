@@ -8,7 +8,7 @@ use fornax_core::{Backend, DynTensor, Error, Philox, Result};
 use rayon::prelude::*;
 
 use super::progress::Progress;
-use super::windows::{Batch, Windows};
+use super::windows::{Batch, Documents, Windows};
 use super::{Determinism, Word2Vec};
 use crate::{Corpus, KeyedVectors, SubwordVectors, WordCounts};
 
@@ -25,7 +25,9 @@ const LONGEST: usize = 1_000_000;
 pub struct WordVectors<B: Backend> {
     pub(super) settings: Word2Vec,
     pub(super) counts: WordCounts,
-    /// Inputs (the words', behind them those of n-grams) and outputs. They are taken out while a batch is trained.
+    /// Texts that have vectors, in place of n-grams.
+    pub(super) documents: Option<Documents>,
+    /// Inputs (the words', behind them those of n-grams or of texts) and outputs. They are taken out while a batch is trained.
     tables: Option<[DynTensor<B>; 2]>,
     device: B::Device,
     pub(super) losses: Vec<f64>,
@@ -43,7 +45,16 @@ impl<B: Backend> WordVectors<B> {
     /// # Errors
     /// If a setting makes no sense, there is no word, or the tables would be larger than memory can be.
     pub fn new(settings: Word2Vec, counts: WordCounts, device: B::Device) -> Result<Self> {
-        let [inputs, outputs] = table_rows::<B>(&settings, &counts)?;
+        Self::with_documents(settings, counts, None, device)
+    }
+
+    pub(super) fn with_documents(
+        settings: Word2Vec,
+        counts: WordCounts,
+        documents: Option<Documents>,
+        device: B::Device,
+    ) -> Result<Self> {
+        let [inputs, outputs] = table_rows::<B>(&settings, &counts, documents)?;
         let width = B::padded_width(settings.dimension);
         let tables = [
             DynTensor::from_vec(
@@ -53,18 +64,19 @@ impl<B: Backend> WordVectors<B> {
             ),
             DynTensor::zeros(&[outputs, width], &device),
         ];
-        Ok(Self { settings, counts, tables: Some(tables), device, losses: vec![] })
+        Ok(Self { settings, counts, documents, tables: Some(tables), device, losses: vec![] })
     }
 
     /// Vectors that were trained before: the rows of both tables, without padding.
     pub(super) fn restored(
         settings: Word2Vec,
         counts: WordCounts,
+        documents: Option<Documents>,
         tables: [Vec<f32>; 2],
         losses: Vec<f64>,
         device: B::Device,
     ) -> Result<Self> {
-        let (rows, dimension) = (table_rows::<B>(&settings, &counts)?, settings.dimension);
+        let (rows, dimension) = (table_rows::<B>(&settings, &counts, documents)?, settings.dimension);
         for ((name, rows), table) in ["inputs", "outputs"].into_iter().zip(rows).zip(&tables) {
             if table.len() != rows * dimension {
                 let wanted = format!("{rows} rows of {dimension}");
@@ -77,7 +89,7 @@ impl<B: Backend> WordVectors<B> {
             let shape = [rows.next().expect("a number of rows for each table"), dimension];
             DynTensor::from_vec(table, &shape, &device).pad(1, 0, padding, 0.0)
         });
-        Ok(Self { settings, counts, tables: Some(tables), device, losses })
+        Ok(Self { settings, counts, documents, tables: Some(tables), device, losses })
     }
 
     /// The words and their counts.
@@ -106,7 +118,7 @@ impl<B: Backend> WordVectors<B> {
         first: usize,
         epochs: usize,
     ) -> Result<()> {
-        let windows = Windows::new(&self.settings, &self.counts);
+        let windows = Windows::new(&self.settings, &self.counts, self.documents);
         let total = (self.counts.total() * epochs as u64).max(1);
         let mut done = self.counts.total() * first as u64;
         let progress = Progress::new(self.settings.verbose, total, done);
@@ -228,13 +240,16 @@ impl<B: Backend> WordVectors<B> {
     /// # Errors
     /// If the training left a number that is not finite.
     pub fn keyed_vectors(&self) -> Result<KeyedVectors> {
-        let [inputs, _] = self.rows();
+        let [mut inputs, _] = self.rows();
         match self.settings.subwords {
             Some(subwords) => {
                 SubwordVectors::new(self.counts.words(), subwords, self.settings.dimension, inputs)
                     .map(SubwordVectors::into_keyed_vectors)
             }
-            None => KeyedVectors::new(self.counts.words().to_vec(), self.settings.dimension, inputs),
+            None => {
+                inputs.truncate(self.counts.len() * self.settings.dimension);
+                KeyedVectors::new(self.counts.words().to_vec(), self.settings.dimension, inputs)
+            }
         }
     }
 
@@ -251,13 +266,18 @@ impl<B: Backend> WordVectors<B> {
 }
 
 /// The rows of the tables of inputs and outputs.
-fn table_rows<B: Backend>(settings: &Word2Vec, counts: &WordCounts) -> Result<[usize; 2]> {
+fn table_rows<B: Backend>(
+    settings: &Word2Vec,
+    counts: &WordCounts,
+    documents: Option<Documents>,
+) -> Result<[usize; 2]> {
     settings.check()?;
     if counts.is_empty() {
         return Err(Error::data("words", "none", "at least one"));
     }
     let outputs = [settings.negative > 0, settings.hierarchical_softmax].map(usize::from);
-    let inputs = counts.len() + settings.subwords.map_or(0, |subwords| subwords.buckets);
+    let ngrams = settings.subwords.map_or(0, |subwords| subwords.buckets);
+    let inputs = (counts.len() + ngrams).saturating_add(documents.map_or(0, |documents| documents.count));
     let rows = [inputs, counts.len() * outputs.iter().sum::<usize>()];
     let width =
         settings.dimension.checked_add(64).map_or(usize::MAX, |_| B::padded_width(settings.dimension));
@@ -287,12 +307,13 @@ fn encode<C: Corpus + ?Sized>(
     counts: &WordCounts,
     mut each: impl FnMut(u64, &Batch) -> Result<()>,
 ) -> Result<()> {
-    let (mut batch, mut number) = (Batch::default(), 0);
+    let (mut batch, mut number, mut text) = (Batch::default(), 0, 0);
     let mut hand_over = |batch: &mut Batch| {
         each(number, batch)?;
         number += 1;
         batch.words.clear();
         batch.ends.clear();
+        batch.numbers.clear();
         Result::Ok(())
     };
     corpus.visit(&mut |tokens| {
@@ -300,10 +321,14 @@ fn encode<C: Corpus + ?Sized>(
             batch.words.push(word);
             if batch.words.len() == LONGEST {
                 batch.ends.push(LONGEST);
+                batch.numbers.push(text);
                 hand_over(&mut batch)?;
             }
         }
         batch.ends.push(batch.words.len());
+        batch.numbers.push(text);
+        // Where texts have vectors there are fewer than 2^32.
+        text = text.wrapping_add(1);
         if batch.words.len() >= BATCH { hand_over(&mut batch) } else { Ok(()) }
     })?;
     if batch.words.is_empty() { Ok(()) } else { hand_over(&mut batch) }

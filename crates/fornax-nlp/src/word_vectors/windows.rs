@@ -2,6 +2,7 @@
 
 use fornax_core::Philox;
 use fornax_core::ops::{Examples, Hidden};
+use serde::{Deserialize, Serialize};
 
 use super::noise::{Huffman, Noise};
 use super::{Architecture, Word2Vec};
@@ -14,6 +15,17 @@ pub(crate) struct Batch {
     pub(crate) words: Vec<u32>,
     /// Where each text ends.
     pub(crate) ends: Vec<usize>,
+    /// The number of each text in the corpus.
+    pub(crate) numbers: Vec<u32>,
+}
+
+/// Vectors of texts, which predict their words.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Documents {
+    /// How many there are.
+    pub(crate) count: usize,
+    /// Whether skip-gram trains the words, too.
+    pub(crate) train_words: bool,
 }
 
 /// How texts become examples.
@@ -24,6 +36,8 @@ pub(crate) struct Windows {
     noise: Noise,
     huffman: Option<Huffman>,
     bags: Option<Bags>,
+    /// The row of the first text, and whether words are trained beside texts.
+    documents: Option<(u32, bool)>,
     /// The row of the first inner node.
     first_node: u32,
     /// For each word the part of 2^32 of its occurrences that stay; none of words that always do.
@@ -56,7 +70,7 @@ impl Draws {
 }
 
 impl Windows {
-    pub(crate) fn new(settings: &Word2Vec, counts: &WordCounts) -> Self {
+    pub(crate) fn new(settings: &Word2Vec, counts: &WordCounts, documents: Option<Documents>) -> Self {
         let total = counts.total() as f64;
         let keep = |&count: &u64| {
             // The threshold of word2vec.c, which differs from the paper's.
@@ -68,9 +82,10 @@ impl Windows {
             architecture: settings.architecture,
             window: settings.window,
             negative: settings.negative,
-            noise: Noise::new(counts.counts(), settings.noise_exponent),
+            noise: Noise::new(counts.counts(), settings.exponent()),
             huffman: settings.hierarchical_softmax.then(|| Huffman::new(counts.counts())),
             bags: settings.subwords.map(|subwords| Bags::new(counts.words(), &subwords)),
+            documents: documents.map(|documents| (counts.len() as u32, documents.train_words)),
             first_node: if settings.negative > 0 { counts.len() as u32 } else { 0 },
             kept: counts.counts().iter().map(keep).collect(),
         }
@@ -89,7 +104,7 @@ impl Windows {
         let mut draws = Draws::new(random);
         let (mut text, mut window, mut start) = (vec![], vec![], 0);
         let (mut inputs, mut right, mut wrong) = (vec![], vec![], vec![]);
-        for &end in &batch.ends {
+        for (&end, number) in batch.ends.iter().zip(&batch.numbers) {
             text.clear();
             let stays = |word: u32, draws: &mut Draws| match self.kept[word as usize] {
                 Some(kept) => draws.next() < kept,
@@ -102,6 +117,19 @@ impl Windows {
                 window.clear();
                 window.extend_from_slice(&text[at.saturating_sub(reach)..at]);
                 window.extend_from_slice(&text[at + 1..(at + 1 + reach).min(text.len())]);
+                if let Some((first, train_words)) = self.documents {
+                    let document = first + number;
+                    if self.architecture == Architecture::Cbow {
+                        window.push(document);
+                    } else {
+                        (right.clear(), wrong.clear());
+                        self.outputs(word, &mut draws, &mut right, &mut wrong);
+                        examples.push(&[document], &right, &wrong);
+                        if !train_words {
+                            continue;
+                        }
+                    }
+                }
                 let (inputs, predicted) = match (self.architecture, &self.bags) {
                     (_, None) => (&window[..], &[word][..]),
                     (Architecture::SkipGram, Some(bags)) => (bags.get(word), &window[..]),

@@ -7,6 +7,7 @@ use fornax_layers::setters;
 use serde::{Deserialize, Serialize};
 
 use super::WordVectors;
+use super::windows::Documents;
 use crate::{Corpus, Subwords, WordCounts};
 
 /// What is predicted from what.
@@ -42,9 +43,9 @@ pub enum Determinism {
 /// Hierarchical softmax has the inner nodes on the way to `w` in a Huffman tree as outputs. Words are left out of the
 /// texts with probability `1 - sqrt(t / f) - t / f`, where `f` is their share of the corpus and `t` is `sample`.
 ///
-/// Defaults (those of gensim): window 5, 5 wrong words, exponent 0.75, no hierarchical softmax, sample 1e-3, words that
-/// occur 5 times, learning rate 0.025 that falls to 0.0001 word by word, 5 epochs, skip-gram (gensim: CBOW), Hogwild,
-/// seed 0. Source: Mikolov et al. 2013 (arXiv 1301.3781 and 1310.4546) and word2vec.c.
+/// Defaults (those of gensim): window 5, 5 wrong words, exponent 0.75 (with subwords 0.5, as fastText), no hierarchical
+/// softmax, sample 1e-3, words that occur 5 times, learning rate 0.025 that falls to 0.0001 word by word, 5 epochs, skip-gram
+/// (gensim: CBOW), Hogwild, seed 0. Source: Mikolov et al. 2013 (arXiv 1301.3781 and 1310.4546) and word2vec.c.
 ///
 /// ```
 /// # #[cfg(feature = "flex")] {
@@ -65,7 +66,7 @@ pub struct Word2Vec {
     pub(super) architecture: Architecture,
     pub(super) window: usize,
     pub(super) negative: usize,
-    pub(super) noise_exponent: f64,
+    pub(super) noise_exponent: Option<f64>,
     pub(super) hierarchical_softmax: bool,
     pub(super) sample: f64,
     pub(super) min_count: u64,
@@ -90,7 +91,7 @@ impl Word2Vec {
             architecture: Architecture::default(),
             window: 5,
             negative: 5,
-            noise_exponent: 0.75,
+            noise_exponent: None,
             hierarchical_softmax: false,
             sample: 1e-3,
             min_count: 5,
@@ -115,7 +116,7 @@ impl Word2Vec {
         /// The wrong words of an example.
         negative: usize,
         /// The power of the counts in proportion to which wrong words are drawn.
-        noise_exponent: f64,
+        noise_exponent: Some(f64),
         /// Whether the nodes of a Huffman tree are predicted, too; with `negative` 0 they alone.
         hierarchical_softmax: bool,
         /// The share of the corpus from which on occurrences of a word are left out; 0 keeps all.
@@ -163,11 +164,21 @@ impl Word2Vec {
         corpus: &C,
         device: B::Device,
     ) -> Result<WordVectors<B>> {
+        self.fit_with(corpus, None, device)
+    }
+
+    /// With vectors of texts.
+    pub(super) fn fit_with<B: Backend, C: Corpus + ?Sized>(
+        &self,
+        corpus: &C,
+        documents: Option<Documents>,
+        device: B::Device,
+    ) -> Result<WordVectors<B>> {
         self.check()?;
         let counts = WordCounts::of(corpus, self.min_count, self.max_vocabulary)?;
         let mut vectors = match &self.checkpoint {
-            Some(path) if path.exists() => WordVectors::resumed(self, &counts, path, device)?,
-            _ => WordVectors::new(self.clone(), counts, device)?,
+            Some(path) if path.exists() => WordVectors::resumed(self, &counts, documents, path, device)?,
+            _ => WordVectors::with_documents(self.clone(), counts, documents, device)?,
         };
         vectors.train_from(corpus, vectors.losses().len(), self.epochs)?;
         Ok(vectors)
@@ -177,6 +188,11 @@ impl Word2Vec {
     pub(super) fn rate(&self, done: f64) -> f64 {
         let rate = self.learning_rate - (self.learning_rate - self.min_learning_rate) * done;
         rate.max(self.min_learning_rate.min(self.learning_rate))
+    }
+
+    /// The power of the counts where wrong words are drawn.
+    pub(super) fn exponent(&self) -> f64 {
+        self.noise_exponent.unwrap_or(if self.subwords.is_some() { 0.5 } else { 0.75 })
     }
 
     pub(super) fn check(&self) -> Result<()> {
@@ -197,8 +213,8 @@ impl Word2Vec {
                 return Err(Error::argument(name, value, "a number that is not negative"));
             }
         }
-        if !self.noise_exponent.is_finite() {
-            return Err(Error::argument("noise_exponent", self.noise_exponent, "a finite number"));
+        if !self.exponent().is_finite() {
+            return Err(Error::argument("noise_exponent", self.exponent(), "a finite number"));
         }
         Ok(())
     }

@@ -3,9 +3,13 @@
 use std::ops::Range;
 
 use fornax_core::linalg::{TopK, spd_inverse};
-use fornax_core::{Error, Result};
+use fornax_core::{Array, Error, Floats, Result};
+use fornax_data::archive::MappedArrays;
 use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+use serde_json::Value as Json;
 
+use super::stored::{StoredModel, json, settings};
 use crate::ids::{Index, ItemIndex, UserIndex};
 use crate::recommend::{
     Explain, FoldIn, Score, Scored, Similar, check, contributions, ranked, sorted_history,
@@ -40,7 +44,7 @@ pub struct Ease {
 #[derive(Clone, Debug, PartialEq)]
 pub struct EaseModel {
     /// `[items, items]`.
-    weights: Vec<f32>,
+    weights: Floats,
     matrix: UserItems,
     binary: bool,
 }
@@ -112,7 +116,7 @@ impl Ease {
             }
             weights[row] = 0.0;
         });
-        Ok(EaseModel { weights, matrix, binary: self.binary })
+        Ok(EaseModel { weights: weights.into(), matrix, binary: self.binary })
     }
 }
 
@@ -149,6 +153,35 @@ impl EaseModel {
             let weights = &self.weights[item as usize * self.item_count()..][items.clone()];
             out.iter_mut().zip(weights).for_each(|(out, weight)| *out += value * weight);
         }
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+struct Header {
+    binary: bool,
+}
+
+impl StoredModel for EaseModel {
+    const KIND: &'static str = "ease";
+
+    fn parts(&self) -> (Json, Vec<(String, Array)>) {
+        let items = self.item_count();
+        let weights = Array::from_vec([items, items], self.weights.to_vec()).expect("a weight for each pair");
+        (json(&Header { binary: self.binary }), vec![("weights".into(), weights)])
+    }
+
+    fn from_parts(header: Json, arrays: &MappedArrays, seen: &UserItems) -> Result<Self> {
+        let Header { binary } = settings(header)?;
+        let (shape, weights) = arrays.floats("weights")?;
+        if shape != [seen.columns(); 2] {
+            return Err(Error::mismatch(
+                "weights",
+                format!("{shape:?}"),
+                format!("{:?}", [seen.columns(); 2]),
+            ));
+        }
+        let matrix = if binary { seen.map_values(|_| 1.0)? } else { seen.clone() };
+        Ok(Self { weights, matrix, binary })
     }
 }
 

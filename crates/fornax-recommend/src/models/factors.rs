@@ -3,7 +3,8 @@
 use std::ops::Range;
 
 use fornax_core::linalg::{Matrix, TopK, multiply};
-use fornax_core::{Array, Error, Result};
+use fornax_core::{Array, Error, Floats, Result};
+use fornax_data::archive::MappedArrays;
 
 use crate::ids::{Index, ItemIndex, UserIndex};
 use crate::recommend::{Score, Scored, Similar, check, ranked};
@@ -13,9 +14,9 @@ use crate::recommend::{Score, Scored, Similar, check, ranked};
 pub struct Factors {
     width: usize,
     /// `[users, width]`.
-    users: Vec<f32>,
+    users: Floats,
     /// `[items, width]`.
-    items: Vec<f32>,
+    items: Floats,
 }
 
 impl Factors {
@@ -41,11 +42,37 @@ impl Factors {
                 format!("of {width}, as users"),
             ));
         }
-        Ok(Self { width, users: users.to_f32(), items: items.to_f32() })
+        Ok(Self::from_parts(width, users.to_f32(), items.to_f32()))
     }
 
     pub(crate) fn from_parts(width: usize, users: Vec<f32>, items: Vec<f32>) -> Self {
-        Self { width, users, items }
+        Self { width, users: users.into(), items: items.into() }
+    }
+
+    /// The vectors of all items, `[items, width]`.
+    pub(super) fn items(&self) -> &[f32] {
+        &self.items
+    }
+
+    /// The arrays of a file.
+    pub(super) fn arrays(&self) -> Vec<(String, Array)> {
+        let array =
+            |values: &Floats| Array::from_vec([values.len() / self.width, self.width], values.to_vec());
+        [("users", &self.users), ("items", &self.items)]
+            .map(|(name, values)| (name.to_owned(), array(values).expect("rows of one width")))
+            .into()
+    }
+
+    /// What [`arrays`](Self::arrays) gave.
+    pub(super) fn from_arrays(arrays: &MappedArrays) -> Result<Self> {
+        let ((users_shape, users), (items_shape, items)) = (arrays.floats("users")?, arrays.floats("items")?);
+        match (&users_shape[..], &items_shape[..]) {
+            (&[_, width], &[_, same]) if width == same && width > 0 => Ok(Self { width, users, items }),
+            _ => {
+                let found = format!("users {users_shape:?}, items {items_shape:?}");
+                Err(Error::mismatch("vectors", found, "[users, width] and [items, width]"))
+            }
+        }
     }
 
     /// The elements of a vector.

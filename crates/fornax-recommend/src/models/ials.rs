@@ -1,10 +1,14 @@
 //! [`Ials`]: implicit alternating least squares (Hu, Koren and Volinsky 2008), each side solved exactly.
 
 use fornax_core::linalg::{Matrix, NormalEquations, multiply};
-use fornax_core::{Error, Philox, Result};
+use fornax_core::{Array, Error, Philox, Result};
+use fornax_data::archive::MappedArrays;
 use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+use serde_json::Value as Json;
 
 use super::factors::{Factors, by_factors};
+use super::stored::{self, StoredModel, json};
 use crate::ids::{Index, ItemIndex, UserIndex};
 use crate::recommend::{Explain, FoldIn, Score, Scored, check, contributions, sorted_history};
 use crate::sparse::{SparseMatrix, UserItems};
@@ -55,7 +59,7 @@ pub struct IalsModel {
     objectives: Vec<f64>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 struct Settings {
     alpha: f32,
     regularization: f32,
@@ -296,6 +300,35 @@ impl IalsModel {
 }
 
 by_factors!(IalsModel);
+
+#[derive(Serialize, Deserialize)]
+struct Header {
+    settings: Settings,
+    objectives: Vec<f64>,
+}
+
+impl StoredModel for IalsModel {
+    const KIND: &'static str = "ials";
+
+    fn parts(&self) -> (Json, Vec<(String, Array)>) {
+        let header = Header { settings: self.settings, objectives: self.objectives.clone() };
+        (json(&header), self.factors.arrays())
+    }
+
+    fn from_parts(header: Json, arrays: &MappedArrays, _: &UserItems) -> Result<Self> {
+        let Header { settings, objectives } = stored::settings(header)?;
+        let factors = Factors::from_arrays(arrays)?;
+        let width = factors.width().next_multiple_of(16);
+        let mut table = vec![0.0; factors.item_count() * width];
+        for (row, vector) in table.chunks_exact_mut(width).zip(factors.items().chunks_exact(factors.width()))
+        {
+            row[..vector.len()].copy_from_slice(vector);
+        }
+        let mut gram = vec![0.0; width * width];
+        gram_of(&table, width, &mut gram);
+        Ok(Self { factors, gram, table, settings, objectives })
+    }
+}
 
 impl FoldIn for IalsModel {
     fn scores_from(&self, history: &[(ItemIndex, f32)]) -> Result<Vec<f32>> {

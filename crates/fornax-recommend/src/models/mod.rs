@@ -6,6 +6,7 @@ mod ials;
 mod popularity;
 mod pure_svd;
 mod ratings;
+mod stored;
 
 pub use ease::{Ease, EaseModel};
 pub use factors::Factors;
@@ -17,3 +18,4 @@ pub use ratings::{
     NeighboursModel, Nmf, NmfModel, Predict, Similarity, SlopeOne, SlopeOneModel, SvdPlusPlus,
     SvdPlusPlusModel,
 };
+pub use stored::StoredModel;

@@ -2,8 +2,11 @@
 
 use std::ops::Range;
 
-use fornax_core::{Error, Result};
+use fornax_core::{Array, Error, Result};
+use fornax_data::archive::MappedArrays;
+use serde_json::Value as Json;
 
+use super::stored::StoredModel;
 use crate::ids::UserIndex;
 use crate::recommend::Score;
 use crate::sparse::UserItems;
@@ -58,6 +61,18 @@ impl Popularity {
         }
         let scores = sums.into_iter().map(|sum| sum as f32).collect();
         Ok(PopularityModel { users: matrix.rows(), scores })
+    }
+}
+
+impl StoredModel for PopularityModel {
+    const KIND: &'static str = "popularity";
+
+    fn parts(&self) -> (Json, Vec<(String, Array)>) {
+        (Json::Null, vec![("scores".into(), self.scores.clone().into())])
+    }
+
+    fn from_parts(_: Json, arrays: &MappedArrays, seen: &UserItems) -> Result<Self> {
+        Ok(Self { users: seen.rows(), scores: arrays.floats("scores")?.1.to_vec() })
     }
 }
 

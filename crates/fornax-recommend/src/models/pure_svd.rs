@@ -1,9 +1,13 @@
 //! [`PureSvd`]: each user's interest by the truncated SVD of the whole matrix, unknown entries counted as 0 (Cremonesi, Koren
 //! and Turrin 2010).
 
-use fornax_core::{Error, Result};
+use fornax_core::{Array, Error, Result};
+use fornax_data::archive::MappedArrays;
+use serde::{Deserialize, Serialize};
+use serde_json::Value as Json;
 
 use super::factors::{Factors, by_factors};
+use super::stored::{StoredModel, json, settings};
 use crate::ids::{ItemIndex, UserIndex};
 use crate::recommend::{Explain, FoldIn, Score, Scored, contributions, sorted_history};
 use crate::sparse::UserItems;
@@ -121,6 +125,26 @@ impl PureSvdModel {
 }
 
 by_factors!(PureSvdModel);
+
+#[derive(Serialize, Deserialize)]
+struct Header {
+    singular_values: Vec<f32>,
+    binary: bool,
+}
+
+impl StoredModel for PureSvdModel {
+    const KIND: &'static str = "pure-svd";
+
+    fn parts(&self) -> (Json, Vec<(String, Array)>) {
+        let header = Header { singular_values: self.singular_values.clone(), binary: self.binary };
+        (json(&header), self.factors.arrays())
+    }
+
+    fn from_parts(header: Json, arrays: &MappedArrays, _: &UserItems) -> Result<Self> {
+        let Header { singular_values, binary } = settings(header)?;
+        Ok(Self { factors: Factors::from_arrays(arrays)?, singular_values, binary })
+    }
+}
 
 impl FoldIn for PureSvdModel {
     fn scores_from(&self, history: &[(ItemIndex, f32)]) -> Result<Vec<f32>> {

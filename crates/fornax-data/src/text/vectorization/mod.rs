@@ -1,12 +1,16 @@
 //! [`TextVectorization`]: texts as indices of words or as counts, the transform behind the layer of the same name.
 
-use std::collections::HashMap;
+mod settings;
+
+use std::ops::ControlFlow;
 
 use fornax_core::{Array, Error, Result};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use super::{Padding, Punctuation, Side, Tokenizer};
+use settings::{Occurrences, Settings};
+
+use super::{Padding, Side, Tokenizer};
 use crate::preprocessing::StringLookup;
 
 /// What [`TextVectorization`] makes of a text.
@@ -52,39 +56,6 @@ pub enum VectorizationMode {
 pub struct TextVectorization {
     settings: Settings,
     lookup: StringLookup,
-}
-
-/// What is set and what is learned: the form in a file.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
-struct Settings {
-    tokenizer: Tokenizer,
-    ngrams: usize,
-    max_tokens: Option<usize>,
-    output_mode: VectorizationMode,
-    output_sequence_length: Option<usize>,
-    pad: Side,
-    truncate: Side,
-    pad_to_max_tokens: bool,
-    vocabulary: Vec<String>,
-    idf_weights: Vec<f32>,
-}
-
-impl Default for Settings {
-    fn default() -> Self {
-        Self {
-            tokenizer: Tokenizer::new().lowercase(true).punctuation(Punctuation::Strip),
-            ngrams: 1,
-            max_tokens: None,
-            output_mode: VectorizationMode::Int,
-            output_sequence_length: None,
-            pad: Side::Post,
-            truncate: Side::Post,
-            pad_to_max_tokens: false,
-            vocabulary: vec![],
-            idf_weights: vec![],
-        }
-    }
 }
 
 impl Default for TextVectorization {
@@ -154,8 +125,7 @@ impl TextVectorization {
     pub fn fit<S: AsRef<str> + Sync>(mut self, texts: &[S]) -> Result<Self> {
         (self.settings.vocabulary, self.settings.idf_weights) = (vec![], vec![]);
         self.settings.check()?;
-        let merged =
-            texts.par_chunks(TEXTS).map(|texts| self.settings.counts(texts)).reduce(HashMap::new, merged);
+        let merged = self.settings.counts(texts);
         if merged.is_empty() {
             return Err(Error::data(
                 "texts",
@@ -221,10 +191,14 @@ impl TextVectorization {
     /// # Errors
     /// If there is no vocabulary or no text.
     pub fn apply<S: AsRef<str> + Sync>(&self, texts: &[S]) -> Result<Array> {
-        let ids = self.encode(texts)?;
-        if self.settings.output_mode == VectorizationMode::Int {
+        let Settings { output_mode, output_sequence_length, truncate, .. } = self.settings;
+        // Words that would be cut at the end are not looked up.
+        let most = output_sequence_length
+            .filter(|_| output_mode == VectorizationMode::Int && truncate == Side::Post);
+        let ids = self.indices(texts, most.unwrap_or(usize::MAX))?;
+        if output_mode == VectorizationMode::Int {
             let longest = || ids.iter().map(Vec::len).max().unwrap_or_default().max(1);
-            let padding = Padding::new().pad(self.settings.pad).truncate(self.settings.truncate);
+            let padding = Padding::new().pad(self.settings.pad).truncate(truncate);
             return Ok(padding.length(self.width().unwrap_or_else(longest)).apply(&ids)?.array);
         }
         let width = self.width().expect("only rows of indices have no width of their own");
@@ -234,7 +208,7 @@ impl TextVectorization {
         rows.par_chunks_mut(width).zip(&ids).for_each(|(row, ids)| {
             for &id in ids {
                 let index = id as usize;
-                match self.settings.output_mode {
+                match output_mode {
                     VectorizationMode::MultiHot => row[index] = 1.0,
                     VectorizationMode::TfIdf => {
                         row[index] += index.checked_sub(1).map_or(unknown, |at| weights[at])
@@ -251,91 +225,24 @@ impl TextVectorization {
     /// # Errors
     /// If there is no vocabulary.
     pub fn encode<S: AsRef<str> + Sync>(&self, texts: &[S]) -> Result<Vec<Vec<i32>>> {
+        self.indices(texts, usize::MAX)
+    }
+
+    /// The indices of at most so many tokens of each text, the first ones.
+    fn indices<S: AsRef<str> + Sync>(&self, texts: &[S], most: usize) -> Result<Vec<Vec<i32>>> {
         if self.is_empty() {
             return Err(Error::argument("vocabulary", "none", "one that is fitted or given"));
         }
+        let unknown = self.settings.special_count() - 1;
         let ids = |text: &S| {
             let mut ids = vec![];
-            let unknown = self.settings.special_count() - 1;
-            self.settings.visit(text.as_ref(), |token| {
+            self.settings.try_visit(text.as_ref(), &mut |token| {
                 ids.push(self.lookup.position(token).unwrap_or(unknown) as i32);
+                if ids.len() < most { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
             });
             ids
         };
         Ok(texts.par_iter().map(ids).collect())
-    }
-}
-
-/// Texts that one task counts; the sums of whole numbers depend on nothing.
-const TEXTS: usize = 512;
-
-/// How often a token occurs, and in how many texts.
-#[derive(Clone, Copy, Default)]
-struct Occurrences {
-    tokens: u64,
-    texts: u64,
-    /// Behind the place of the last text that has the token.
-    last: usize,
-}
-
-fn merged(a: HashMap<String, Occurrences>, b: HashMap<String, Occurrences>) -> HashMap<String, Occurrences> {
-    let (mut large, small) = if a.len() < b.len() { (b, a) } else { (a, b) };
-    for (token, more) in small {
-        let sum = large.entry(token).or_default();
-        (sum.tokens, sum.texts) = (sum.tokens + more.tokens, sum.texts + more.texts);
-    }
-    large
-}
-
-impl Settings {
-    /// Indices before the vocabulary.
-    fn special_count(&self) -> usize {
-        if self.output_mode == VectorizationMode::Int { 2 } else { 1 }
-    }
-
-    fn check(&self) -> Result<()> {
-        let least = self.special_count() + 1;
-        if let Some(most) = self.max_tokens.filter(|&most| most < least) {
-            return Err(Error::argument("max_tokens", most, format!("at least {least}")));
-        }
-        if self.pad_to_max_tokens && self.max_tokens.is_none() {
-            return Err(Error::argument("pad_to_max_tokens", true, "max_tokens with it"));
-        }
-        for (name, value) in
-            [("ngrams", Some(self.ngrams)), ("output_sequence_length", self.output_sequence_length)]
-        {
-            if value == Some(0) {
-                return Err(Error::argument(name, 0, "at least 1"));
-            }
-        }
-        Ok(())
-    }
-
-    /// Calls `each` with the tokens of a text.
-    fn visit(&self, text: &str, mut each: impl FnMut(&str)) {
-        if self.ngrams == 1 {
-            return self.tokenizer.visit(text, each);
-        }
-        let words = self.tokenizer.tokens(text);
-        for size in 1..=self.ngrams {
-            words.windows(size).for_each(|run| each(&run.join(" ")));
-        }
-    }
-
-    fn counts<S: AsRef<str>>(&self, texts: &[S]) -> HashMap<String, Occurrences> {
-        let mut counts: HashMap<String, Occurrences> = HashMap::new();
-        for (text, place) in texts.iter().zip(1..) {
-            self.visit(text.as_ref(), |token| {
-                let counted = match counts.get_mut(token) {
-                    Some(counted) => counted,
-                    None => counts.entry(token.to_owned()).or_default(),
-                };
-                counted.tokens += 1;
-                counted.texts += u64::from(counted.last != place);
-                counted.last = place;
-            });
-        }
-        counts
     }
 }
 

@@ -1,0 +1,181 @@
+//! `fornax recommend train|list|similar`: a model in a file, and what it says.
+
+use std::path::{Path, PathBuf};
+
+use clap::{Args, ValueEnum};
+use fornax::prelude::*;
+use fornax::recommend::{
+    EaseModel, IalsModel, PopularityModel, PureSvdModel, Recommender, StoredModel, stored_kind,
+};
+use fornax::{Error, Result};
+
+use crate::recommend::{Input, Log};
+
+#[derive(Args)]
+pub(crate) struct Train {
+    #[command(flatten)]
+    input: Input,
+    /// The file to write.
+    #[arg(long)]
+    output: PathBuf,
+    /// What is fitted.
+    #[arg(long, value_enum, default_value = "ials")]
+    model: Kind,
+    /// Use the values of the log as weights; without it, every interaction counts as 1.
+    #[arg(long)]
+    weighted: bool,
+    /// The factors of PureSVD and iALS.
+    #[arg(long, default_value_t = 32)]
+    factors: usize,
+    /// How much more an interaction of value 1 counts than an unknown pair in iALS.
+    #[arg(long, default_value_t = 4.0)]
+    alpha: f32,
+    /// The regularization of iALS (default 30) or of EASE (default 500).
+    #[arg(long)]
+    regularization: Option<f64>,
+    /// The seed of what the model draws.
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Kind {
+    Popularity,
+    PureSvd,
+    Ials,
+    Ease,
+}
+
+#[derive(Args)]
+pub(crate) struct List {
+    /// The file of the model.
+    file: PathBuf,
+    /// Users, each of whom gets a list of what they do not have.
+    #[arg(required_unless_present = "history")]
+    users: Vec<String>,
+    /// In place of users: the items, with commas between, of someone whom the model does not know.
+    #[arg(long, value_delimiter = ',', conflicts_with = "users")]
+    history: Vec<String>,
+    /// Items of a list.
+    #[arg(short, default_value_t = 10)]
+    k: usize,
+    /// Say with each item which of the user's items added most to its score.
+    #[arg(long, conflicts_with = "history")]
+    explain: bool,
+}
+
+#[derive(Args)]
+pub(crate) struct Alike {
+    /// The file of the model.
+    file: PathBuf,
+    /// The item.
+    item: String,
+    /// Items of the list.
+    #[arg(short, default_value_t = 10)]
+    k: usize,
+}
+
+impl Train {
+    pub(crate) fn run(&self) -> Result<()> {
+        let mut log = self.input.read()?;
+        if !self.weighted {
+            log = log.map_values(|_| 1.0)?;
+        }
+        let clock = std::time::Instant::now();
+        match self.model {
+            Kind::Popularity => self.save(Popularity::new().by_value(self.weighted).fit(&log)?, &log)?,
+            Kind::PureSvd => self.save(PureSvd::new(self.factors).seed(self.seed).fit(&log)?, &log)?,
+            Kind::Ials => {
+                let settings = Ials::new(self.factors).alpha(self.alpha).seed(self.seed);
+                let regularization = self.regularization.unwrap_or(30.0) as f32;
+                self.save(settings.regularization(regularization).fit(&log)?, &log)?;
+            }
+            Kind::Ease => {
+                let settings = Ease::new().binary(!self.weighted);
+                let regularization = self.regularization.unwrap_or(500.0);
+                self.save(settings.regularization(regularization).fit(&log)?, &log)?;
+            }
+        }
+        let [users, items] = [log.users().len(), log.items().len()];
+        let seconds = clock.elapsed().as_secs_f64();
+        println!("{users} users, {items} items, {} interactions, {seconds:.1} s", log.len());
+        Ok(())
+    }
+
+    fn save<M: StoredModel>(&self, model: M, log: &Log) -> Result<()> {
+        Recommender::new(model, log)?.save(&self.output)
+    }
+}
+
+/// What a file is asked.
+enum Question<'a> {
+    List(&'a List),
+    Alike(&'a Alike),
+}
+
+impl List {
+    pub(crate) fn run(&self) -> Result<()> {
+        ask(&self.file, Question::List(self))
+    }
+}
+
+impl Alike {
+    pub(crate) fn run(&self) -> Result<()> {
+        ask(&self.file, Question::Alike(self))
+    }
+}
+
+fn ask(file: &Path, question: Question) -> Result<()> {
+    match stored_kind(file)?.as_str() {
+        PureSvdModel::KIND => answer::<PureSvdModel>(file, question),
+        IalsModel::KIND => answer::<IalsModel>(file, question),
+        EaseModel::KIND => answer::<EaseModel>(file, question),
+        PopularityModel::KIND => match question {
+            Question::List(list) if list.history.is_empty() && !list.explain => {
+                lists(&Recommender::<PopularityModel>::load(file)?, list, |_, _| Ok(String::new()))
+            }
+            _ => {
+                Err(Error::argument("model", PopularityModel::KIND, "one that knows which items go together"))
+            }
+        },
+        other => Err(Error::format(file, "model", other, "a model that this command can ask")),
+    }
+}
+
+fn answer<M>(file: &Path, question: Question) -> Result<()>
+where
+    M: StoredModel + FoldIn + Similar + Explain,
+{
+    let recommender = Recommender::<M>::load(file)?;
+    match question {
+        Question::Alike(alike) => {
+            let items = recommender.similar_items(alike.item.as_str(), alike.k)?;
+            items.into_iter().for_each(|(item, score)| println!("{item}\t{score:.4}"));
+        }
+        Question::List(list) if !list.history.is_empty() => {
+            let history: Vec<(&str, f32)> = list.history.iter().map(|item| (item.as_str(), 1.0)).collect();
+            let items = recommender.recommend_from(&history, list.k)?;
+            items.into_iter().for_each(|(item, score)| println!("{item}\t{score:.4}"));
+        }
+        Question::List(list) => lists(&recommender, list, |user, item| {
+            let reasons = recommender.explain(user, item)?;
+            let named = reasons.iter().take(3).map(|(item, share)| format!("{item} {share:+.4}"));
+            Ok(format!("\tbecause of {}", named.collect::<Vec<_>>().join(", ")))
+        })?,
+    }
+    Ok(())
+}
+
+fn lists<M: StoredModel>(
+    recommender: &Recommender<M>,
+    list: &List,
+    reasons: impl Fn(&str, &str) -> Result<String>,
+) -> Result<()> {
+    for user in &list.users {
+        for (item, score) in recommender.recommend(user.as_str(), list.k)? {
+            let reasons = if list.explain { reasons(user, item)? } else { String::new() };
+            println!("{user}\t{item}\t{score:.4}{reasons}");
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,62 @@
+//! `fornax recommend` from a log to a file to lists, and what it says of wrong ones.
+
+use std::path::Path;
+use std::process::Command;
+
+/// What the command prints, or what it says on failing.
+fn fornax(folder: &Path, arguments: &str) -> Result<String, String> {
+    let output = Command::new(env!("CARGO_BIN_EXE_fornax"))
+        .current_dir(folder)
+        .args(arguments.split(' '))
+        .output()
+        .unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    match output.status.success() {
+        true => Ok(text(output.stdout)),
+        false => Err(text(output.stderr)),
+    }
+}
+
+/// Users of tea and milk, and of rum and lime; one has tea alone.
+const LOG: &str = "ann,tea\nann,milk\nbob,tea\nbob,milk\ncid,tea\ndan,rum\ndan,lime\neve,rum\neve,lime\n";
+
+#[test]
+fn a_log_becomes_a_file_that_answers() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    std::fs::write(folder.join("log.csv"), LOG).unwrap();
+    for (model, options) in
+        [("pure-svd", " --factors 2"), ("ials", " --factors 2 --regularization 0.1"), ("ease", "")]
+    {
+        let train = format!("recommend train log.csv --output m.fornax --model {model}{options}");
+        let trained = fornax(folder, &train).unwrap();
+        assert!(trained.starts_with("5 users, 4 items, 9 interactions"), "{trained}");
+        let list = fornax(folder, "recommend list m.fornax cid eve -k 1").unwrap();
+        assert!(list.starts_with("cid\tmilk\t") && list.contains("\neve\t"), "{model}: {list}");
+        let list = fornax(folder, "recommend list m.fornax --history lime -k 1").unwrap();
+        assert!(list.starts_with("rum\t"), "{model}: {list}");
+        let similar = fornax(folder, "recommend similar m.fornax lime -k 1").unwrap();
+        assert!(similar.starts_with("rum\t"), "{model}: {similar}");
+        let reasons = fornax(folder, "recommend list m.fornax cid -k 1 --explain").unwrap();
+        assert!(reasons.contains("because of tea "), "{model}: {reasons}");
+    }
+    fornax(folder, "recommend train log.csv --output m.fornax --model popularity").unwrap();
+    assert_eq!(fornax(folder, "recommend list m.fornax dan -k 1").unwrap(), "dan\ttea\t3.0000\n");
+}
+
+#[test]
+fn faults_are_said() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let fault = |arguments: &str| fornax(folder, arguments).unwrap_err();
+    std::fs::write(folder.join("log.csv"), LOG).unwrap();
+    assert!(fault("recommend train missing.csv --output m").contains("missing.csv"));
+    assert!(fault("recommend train log.csv --output m --factors 0").contains("factors: found 0"));
+    assert!(!folder.join("m").exists());
+    fornax(folder, "recommend train log.csv --output m --model popularity").unwrap();
+    assert!(fault("recommend list m zoe").contains("user: found zoe, wanted one of the 5 that are known"));
+    assert!(fault("recommend similar m tea").contains("found popularity, wanted one that knows which items"));
+    assert!(fault("recommend list log.csv ann").contains("log.csv"));
+    std::fs::write(folder.join("empty.csv"), "").unwrap();
+    assert!(fault("recommend train empty.csv --output m").contains("empty.csv"));
+}

@@ -1,0 +1,262 @@
+//! [`Recommender`]: a model with the ids of its users and items and what users have, in one file: what a service needs.
+
+use std::borrow::Borrow;
+use std::fmt::Display;
+use std::hash::Hash;
+use std::path::Path;
+
+use fornax_core::{Array, Error, Result};
+use fornax_data::archive::{self, MappedArrays};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde_json::Value as Json;
+
+use crate::Interactions;
+use crate::ids::{Id, Ids, Index, ItemIndex, UserIndex};
+use crate::models::StoredModel;
+use crate::recommend::{Explain, Filter, FoldIn, Recommend, Scored, Similar};
+use crate::sparse::{SparseMatrix, UserItems};
+
+/// A model that is asked by ids, and does not recommend what a user has.
+///
+/// The numbers of a loaded model are mapped, not read: it answers at once, whatever its size, and processes share it.
+///
+/// ```
+/// use fornax_recommend::{Duplicates, Interactions, PureSvd, PureSvdModel, Recommender};
+///
+/// let log = [("ann", "tea"), ("ann", "milk"), ("bob", "tea"), ("bob", "milk"), ("cid", "tea"), ("dan", "rum")];
+/// let log = log.map(|(user, item)| (user.to_owned(), item.to_owned()));
+/// let log = Interactions::from_events(log, Duplicates::Error)?;
+/// let path = std::env::temp_dir().join(format!("fornax-recommender-{}.fornax", std::process::id()));
+/// Recommender::new(PureSvd::new(2).fit(&log)?, &log)?.save(&path)?;
+///
+/// let loaded = Recommender::<PureSvdModel>::load(&path)?;
+/// assert_eq!(loaded.recommend("cid", 1)?[0].0, "milk");
+/// assert_eq!(loaded.recommend_from(&[("milk", 1.0)], 1)?[0].0, "tea");
+/// assert_eq!(loaded.recommend("eve", 1).unwrap_err().to_string(), "user: found eve, wanted one of the 4 that are known");
+/// # std::fs::remove_file(path).unwrap();
+/// # Ok::<(), fornax_core::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Recommender<M, U = String, I = String> {
+    model: M,
+    users: Ids<U, UserIndex>,
+    items: Ids<I, ItemIndex>,
+    seen: UserItems,
+}
+
+/// The version of the file.
+const VERSION: u64 = 1;
+
+#[derive(Serialize, Deserialize)]
+struct Header<U, I> {
+    recommender: String,
+    settings: Json,
+    users: Vec<U>,
+    items: Vec<I>,
+}
+
+/// The name of the model in a recommender's file, [`StoredModel::KIND`].
+///
+/// # Errors
+/// If the file cannot be read or is no recommender.
+pub fn stored_kind(path: impl AsRef<Path>) -> Result<String> {
+    Ok(archive::map::<Header<Json, Json>>(path.as_ref(), VERSION)?.0.recommender)
+}
+
+impl<M: StoredModel, U: Id, I: Id> Recommender<M, U, I> {
+    /// A model and the interactions that it was fitted on.
+    ///
+    /// # Errors
+    /// If the model was fitted on another number of users or items.
+    pub fn new(model: M, interactions: &Interactions<U, I>) -> Result<Self> {
+        let [users, items] = [interactions.users().len(), interactions.items().len()];
+        if (model.user_count(), model.item_count()) != (users, items) {
+            let found = format!("{} users and {} items", model.user_count(), model.item_count());
+            return Err(Error::mismatch(
+                "model",
+                found,
+                format!("{users} and {items}, as in the interactions"),
+            ));
+        }
+        Ok(Self {
+            model,
+            users: interactions.users().clone(),
+            items: interactions.items().clone(),
+            seen: interactions.matrix().clone(),
+        })
+    }
+
+    /// The model.
+    pub fn model(&self) -> &M {
+        &self.model
+    }
+
+    /// The users.
+    pub fn users(&self) -> &Ids<U, UserIndex> {
+        &self.users
+    }
+
+    /// The items.
+    pub fn items(&self) -> &Ids<I, ItemIndex> {
+        &self.items
+    }
+
+    /// What users have.
+    pub fn seen(&self) -> &UserItems {
+        &self.seen
+    }
+
+    /// The `count` items of highest score that a user does not have, with their scores.
+    ///
+    /// # Errors
+    /// If the user is not known.
+    pub fn recommend<Q>(&self, user: &Q, count: usize) -> Result<Vec<(&I, f32)>>
+    where
+        U: Borrow<Q>,
+        Q: Display + Eq + Hash + ?Sized,
+    {
+        let user = self.users.expect(user)?;
+        Ok(self.named(self.model.recommend(user, count, &Filter::unseen(&self.seen))?))
+    }
+
+    fn named(&self, list: Vec<Scored>) -> Vec<(&I, f32)> {
+        list.into_iter().map(|best| (self.items.id(best.index), best.score)).collect()
+    }
+
+    fn history<Q>(&self, history: &[(&Q, f32)]) -> Result<Vec<(ItemIndex, f32)>>
+    where
+        I: Borrow<Q>,
+        Q: Display + Eq + Hash + ?Sized,
+    {
+        history.iter().map(|&(item, value)| Ok((self.items.expect(item)?, value))).collect()
+    }
+}
+
+impl<M: StoredModel + FoldIn, U: Id, I: Id> Recommender<M, U, I> {
+    /// The `count` items of highest score for someone with this history of items and values, without those.
+    ///
+    /// # Errors
+    /// If an item is not known or comes twice, or a value cannot be one of the model.
+    pub fn recommend_from<Q>(&self, history: &[(&Q, f32)], count: usize) -> Result<Vec<(&I, f32)>>
+    where
+        I: Borrow<Q>,
+        Q: Display + Eq + Hash + ?Sized,
+    {
+        Ok(self.named(self.model.recommend_from(&self.history(history)?, count)?))
+    }
+}
+
+impl<M: StoredModel + Similar, U: Id, I: Id> Recommender<M, U, I> {
+    /// The `count` items most similar to one, without itself.
+    ///
+    /// # Errors
+    /// If the item is not known.
+    pub fn similar_items<Q>(&self, item: &Q, count: usize) -> Result<Vec<(&I, f32)>>
+    where
+        I: Borrow<Q>,
+        Q: Display + Eq + Hash + ?Sized,
+    {
+        Ok(self.named(self.model.similar_items(self.items.expect(item)?, count)?))
+    }
+}
+
+impl<M: StoredModel + Explain, U: Id, I: Id> Recommender<M, U, I> {
+    /// What each of a user's items adds to the score of `item`, the most first.
+    ///
+    /// # Errors
+    /// If the user or the item is not known.
+    pub fn explain<Q, R>(&self, user: &Q, item: &R) -> Result<Vec<(&I, f32)>>
+    where
+        U: Borrow<Q>,
+        I: Borrow<R>,
+        Q: Display + Eq + Hash + ?Sized,
+        R: Display + Eq + Hash + ?Sized,
+    {
+        let (items, values) = self.seen.row(self.users.expect(user)?);
+        let history = items.iter().map(|&item| ItemIndex::new(item)).zip(values.iter().copied());
+        Ok(self.named(self.model.explain(&history.collect::<Vec<_>>(), self.items.expect(item)?)?))
+    }
+}
+
+impl<M, U, I> Recommender<M, U, I>
+where
+    M: StoredModel,
+    U: Id + Serialize + DeserializeOwned,
+    I: Id + Serialize + DeserializeOwned,
+{
+    /// Writes all of it to one file, whole or not at all.
+    ///
+    /// # Errors
+    /// If the file cannot be written, or a user has 2^31 items; an older file is then as it was.
+    pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
+        let (settings, mut arrays) = self.model.parts();
+        let header = Header {
+            recommender: M::KIND.into(),
+            settings,
+            users: self.users.as_slice().to_vec(),
+            items: self.items.as_slice().to_vec(),
+        };
+        let counts = self.seen.offsets().windows(2).map(|row| i32::try_from(row[1] - row[0]));
+        let counts = counts.collect::<std::result::Result<Vec<i32>, _>>();
+        let counts = counts.map_err(|_| Error::data("items of a user", "2^31", "fewer"))?;
+        // Numbers of items are below 2^32: their bits are kept.
+        let items = self.seen.indices().iter().map(|&item| item as i32).collect::<Vec<i32>>();
+        arrays.extend([
+            ("seen/counts".to_owned(), Array::from(counts)),
+            ("seen/items".to_owned(), Array::from(items)),
+            ("seen/values".to_owned(), Array::from(self.seen.values().to_vec())),
+        ]);
+        archive::write(path.as_ref(), VERSION, &header, &arrays)
+    }
+
+    /// What [`save`](Self::save) wrote. The file must not be changed as long as the recommender is there; replacing it by another
+    /// one is safe.
+    ///
+    /// # Errors
+    /// If the file cannot be read, is no recommender, has another model, or its parts do not fit each other.
+    pub fn load(path: impl AsRef<Path>) -> Result<Self> {
+        let path = path.as_ref();
+        let (header, arrays) = archive::map::<Header<U, I>>(path, VERSION)?;
+        if header.recommender != M::KIND {
+            return Err(Error::format(path, "model", header.recommender, M::KIND));
+        }
+        Self::of_parts(header, &arrays).map_err(|error| error.within(path.display()))
+    }
+
+    fn of_parts(header: Header<U, I>, arrays: &MappedArrays) -> Result<Self> {
+        let (users, items) = (ids::<U, UserIndex>(header.users)?, ids::<I, ItemIndex>(header.items)?);
+        let mut offsets = vec![0];
+        for count in arrays.integers("seen/counts")?.1 {
+            let count =
+                usize::try_from(count).map_err(|_| Error::data("items of a user", count, "0 or more"))?;
+            offsets.push(offsets[offsets.len() - 1] + count);
+        }
+        let columns = arrays.integers("seen/items")?.1.into_iter().map(|item| item as u32).collect();
+        let values = arrays.floats("seen/values")?.1.to_vec();
+        let seen: UserItems = SparseMatrix::new(items.len(), offsets, columns, values)?;
+        let model = M::from_parts(header.settings, arrays, &seen)?;
+        let found = [seen.rows(), model.user_count(), seen.columns(), model.item_count()];
+        let wanted = [users.len(), users.len(), items.len(), items.len()];
+        if found != wanted {
+            let found = format!("{} and {} users, {} and {} items", found[0], found[1], found[2], found[3]);
+            return Err(Error::mismatch(
+                "parts of a recommender",
+                found,
+                format!("{} users, {} items", wanted[0], wanted[2]),
+            ));
+        }
+        Ok(Self { model, users, items, seen })
+    }
+}
+
+/// Ids in the order of their numbers.
+fn ids<T: Id, X: Index>(all: Vec<T>) -> Result<Ids<T, X>> {
+    let (count, mut ids) = (all.len(), Ids::default());
+    for id in all {
+        ids.insert(id)?;
+    }
+    match ids.len() == count {
+        true => Ok(ids),
+        false => Err(Error::data("ids", "one twice", "every id once")),
+    }
+}

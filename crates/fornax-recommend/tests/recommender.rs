@@ -1,0 +1,99 @@
+//! Recommenders in files: they answer as before, whatever the model, and broken files are errors.
+
+use fornax_core::Philox;
+use fornax_recommend::{
+    Duplicates, Ease, EaseModel, Explain, FoldIn, Ials, IalsModel, Interactions, Popularity, PopularityModel,
+    PureSvd, PureSvdModel, Recommend, Recommender, Similar, StoredModel, stored_kind,
+};
+
+type Log = Interactions<u32, String>;
+
+fn log() -> Log {
+    let mut random = Philox::new(3);
+    let events = (0..300).map(|_| {
+        let user = random.below(40) as u32;
+        let item = random.below(12) + 8 * (user % 2) as usize;
+        (1000 + user, format!("item {item}"), 1.0 + random.below(4) as f32)
+    });
+    Interactions::from_events(events.collect::<Vec<_>>(), Duplicates::Last).unwrap()
+}
+
+fn comes_back<M: StoredModel>(
+    model: M,
+    log: &Log,
+    ask: impl Fn(&Recommender<M, u32, String>) -> Vec<(String, f32)>,
+) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("model.fornax");
+    let saved = Recommender::new(model, log).unwrap();
+    saved.save(&path).unwrap();
+    assert_eq!(stored_kind(&path).unwrap(), M::KIND);
+    let loaded = Recommender::<M, u32, String>::load(&path).unwrap();
+    assert_eq!(loaded.seen(), log.matrix());
+    for user in log.users().as_slice() {
+        let (list, wanted) = (loaded.recommend(user, 5).unwrap(), saved.recommend(user, 5).unwrap());
+        assert_eq!(list, wanted);
+        let has = |item: &String| {
+            log.matrix().value(log.users().expect(user).unwrap(), log.items().expect(item).unwrap())
+        };
+        assert!(list.iter().all(|(item, _)| has(item).is_none()));
+    }
+    assert_eq!(ask(&loaded), ask(&saved));
+}
+
+fn all<M>(recommender: &Recommender<M, u32, String>) -> Vec<(String, f32)>
+where
+    M: StoredModel + Recommend + FoldIn + Similar + Explain,
+{
+    let item = recommender.items().as_slice()[0].clone();
+    let mut answers = recommender.recommend_from(&[(&item[..], 2.0)], 7).unwrap();
+    answers.extend(recommender.similar_items(&item[..], 4).unwrap());
+    answers.extend(recommender.explain(&recommender.users().as_slice()[1], &item[..]).unwrap());
+    answers.into_iter().map(|(item, score)| (item.clone(), score)).collect()
+}
+
+#[test]
+fn every_model_comes_back() {
+    let log = log();
+    comes_back(PureSvd::new(5).fit(&log).unwrap(), &log, all::<PureSvdModel>);
+    comes_back(Ials::new(5).iterations(3).fit(&log).unwrap(), &log, all::<IalsModel>);
+    comes_back(Ease::new().binary(false).regularization(5.0).fit(&log).unwrap(), &log, all::<EaseModel>);
+    comes_back(Ease::new().regularization(5.0).fit(&log).unwrap(), &log, all::<EaseModel>);
+    comes_back(Popularity::new().fit(&log).unwrap(), &log, |_| vec![]);
+}
+
+#[test]
+fn a_file_that_is_cut_or_of_another_model_is_an_error() {
+    let (log, folder) = (log(), tempfile::tempdir().unwrap());
+    let path = folder.path().join("model.fornax");
+    Recommender::new(PureSvd::new(5).fit(&log).unwrap(), &log).unwrap().save(&path).unwrap();
+    let other = Recommender::<IalsModel, u32, String>::load(&path).unwrap_err().to_string();
+    assert!(other.contains("found pure-svd, wanted ials"), "{other}");
+    assert!(Recommender::<PureSvdModel, String, String>::load(&path).is_err(), "ids of another type");
+    let bytes = std::fs::read(&path).unwrap();
+    for cut in (0..bytes.len()).step_by(256).chain([1, 7, 8, 9, bytes.len() - 1]) {
+        std::fs::write(&path, &bytes[..cut]).unwrap();
+        let error = Recommender::<PureSvdModel, u32, String>::load(&path).unwrap_err().to_string();
+        assert!(error.contains("model.fornax"), "{cut}: {error}");
+    }
+    let mut longer = bytes.clone();
+    longer.push(0);
+    std::fs::write(&path, longer).unwrap();
+    assert!(Recommender::<PureSvdModel, u32, String>::load(&path).is_err());
+    // Whatever a byte of the header becomes, there is an answer or an error.
+    for at in 0..bytes.len().min(2000) {
+        let mut broken = bytes.clone();
+        broken[at] ^= 1 << (at % 7);
+        std::fs::write(&path, broken).unwrap();
+        drop(Recommender::<PureSvdModel, u32, String>::load(&path));
+    }
+}
+
+#[test]
+fn a_model_of_other_interactions_is_refused() {
+    let log = log();
+    let fewer = log.filter(|user, _, _, _| *user < 1010).unwrap();
+    let model = Popularity::new().fit(&fewer).unwrap();
+    let error = Recommender::<PopularityModel, _, _>::new(model, &log).unwrap_err().to_string();
+    assert!(error.starts_with("model: found 10 users"), "{error}");
+}
