@@ -41,10 +41,10 @@ fn gru() -> TranslationGRU {
 fn fitted() -> &'static [(&'static str, Translator<Flex>)] {
     static FITTED: OnceLock<Vec<(&'static str, Translator<Flex>)>> = OnceLock::new();
     FITTED.get_or_init(|| {
-        let models: [(_, TranslationModel); 2] =
-            [("transformer", transformer().into()), ("gru", gru().into())];
-        let fit = |(name, model)| {
-            let builder = builder(model).epochs(12);
+        let models: [(_, TranslationModel, _, _); 2] =
+            [("transformer", transformer().into(), 0.003, 40), ("gru", gru().into(), 0.01, 12)];
+        let fit = |(name, model, rate, epochs)| {
+            let builder = builder(model).learning_rate(rate).epochs(epochs);
             (name, builder.fit_on(&pairs(800, 1), Default::default()).unwrap().0)
         };
         models.into_iter().map(fit).collect()
