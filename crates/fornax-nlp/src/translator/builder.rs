@@ -11,7 +11,8 @@ use super::languages::{Languages, words};
 use super::models::TranslationModel;
 use super::{Architecture, Translator};
 
-/// How a [`Translator`] is learned: the cross entropy of the next word of the target, given the source and the words before it.
+/// How a [`Translator`] is learned: so that `-sum_t ln p(y_t | x, y_1 .. y_{t-1})` of the words `y` of translations of texts `x`, their
+/// end included, becomes small.
 ///
 /// Defaults: words in lower case, marks words of their own; words that occur twice (others are the unknown word), any number; the
 /// first 45 words of a text; label smoothing 0.1; 10 epochs in batches of 128 by Adam, whose learning rate rises to that of the model
