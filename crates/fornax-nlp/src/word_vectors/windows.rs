@@ -122,7 +122,8 @@ impl Windows {
                     if self.architecture == Architecture::Cbow {
                         window.push(document);
                     } else {
-                        (right.clear(), wrong.clear());
+                        right.clear();
+                        wrong.clear();
                         self.outputs(word, &mut draws, &mut right, &mut wrong);
                         examples.push(&[document], &right, &wrong);
                         if !train_words {
