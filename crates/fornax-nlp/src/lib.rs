@@ -29,7 +29,7 @@ pub use subwords::Subwords;
 pub use tagger::{TaggedSentence, Tagger, TaggerBuilder, register};
 pub use text_classifier::{
     BagOfEmbeddings, FitReport, Prediction, TextCNN, TextClassifier, TextClassifierBuilder, TextLSTM,
-    TextModel, TextTransformer, TfidfRegression,
+    TextModel, TextTokenizer, TextTransformer, TfidfRegression,
 };
 pub use translator::{
     Translation, TranslationGRU, TranslationModel, TranslationTransformer, Translator, TranslatorBuilder,

@@ -17,7 +17,7 @@ use rayon::prelude::*;
 
 use super::encoder::TextEncoder;
 use super::models::{Given, TextModel, TfidfRegression, Training};
-use super::{Kind, TextClassifier};
+use super::{Kind, TextClassifier, TextTokenizer};
 use crate::{FastTextClassifier, KeyedVectors};
 
 /// How a [`TextClassifier`] is learned.
@@ -43,7 +43,7 @@ use crate::{FastTextClassifier, KeyedVectors};
 #[derive(Clone, Debug)]
 pub struct TextClassifierBuilder {
     model: TextModel,
-    tokenizer: Tokenizer,
+    tokenizer: TextTokenizer,
     min_count: usize,
     max_vocabulary: Option<usize>,
     max_length: usize,
@@ -79,7 +79,7 @@ impl TextClassifierBuilder {
     pub fn new(model: impl Into<TextModel>) -> Self {
         Self {
             model: model.into(),
-            tokenizer: Tokenizer::new().lowercase(true).punctuation(Punctuation::Split),
+            tokenizer: Tokenizer::new().lowercase(true).punctuation(Punctuation::Split).into(),
             min_count: 2,
             max_vocabulary: None,
             max_length: 400,
@@ -97,8 +97,8 @@ impl TextClassifierBuilder {
     }
 
     setters! {
-        /// How texts become words; the baseline has that of its vectorizer.
-        tokenizer: Tokenizer,
+        /// How texts become words, or the tokens of a `tokenizer.json`; the baseline has that of its vectorizer.
+        tokenizer: Into(TextTokenizer),
         /// How often a word has to occur.
         min_count: usize,
         /// The greatest number of words, two special ones included.
@@ -197,14 +197,18 @@ impl TextClassifierBuilder {
         }
     }
 
+    /// The tokens of each text.
+    fn words(&self, texts: &LabelledTexts) -> Result<Vec<Vec<String>>> {
+        texts.texts().par_iter().map(|text| self.tokenizer.tokens(text)).collect()
+    }
+
     fn fasttext<B: Backend>(
         &self,
         model: &FastTextClassifier,
         train: &LabelledTexts,
         device: &B::Device,
     ) -> Result<Kind<B>> {
-        let words: Vec<Vec<String>> =
-            train.texts().par_iter().map(|text| self.tokenizer.tokens(text)).collect();
+        let words = self.words(train)?;
         let labels: Vec<u32> = train.labels().iter().map(|&label| label as u32).collect();
         let model = model.clone().seed(self.seed).epochs(self.epochs.unwrap_or(model.epoch_count()));
         let model = model.fit_on::<B, _>(&words, &labels, train.class_names().len(), device)?;
@@ -217,8 +221,7 @@ impl TextClassifierBuilder {
         validation: Option<&LabelledTexts>,
         device: B::Device,
     ) -> Result<(Kind<B>, History)> {
-        let words: Vec<Vec<String>> =
-            train.texts().par_iter().map(|text| self.tokenizer.tokens(text)).collect();
+        let words = self.words(train)?;
         let vocabulary = VocabularyBuilder::new().min_count(self.min_count);
         let vocabulary = match self.max_vocabulary {
             Some(most) => vocabulary.max_size(most).fit(&words)?,
@@ -243,7 +246,6 @@ impl TextClassifierBuilder {
         if let Some((vectors, trainable)) = &self.vectors {
             self.start(&mut network, &encoder, vectors, *trainable)?;
         }
-
         let ids = words.iter().map(|words| encoder.ids(words)).collect::<Result<Vec<_>>>()?;
         let (ids, lengths) = TextEncoder::pad(&ids)?;
         let set = Dataset::new(ids, train.labels().to_vec())?;
@@ -255,9 +257,8 @@ impl TextClassifierBuilder {
             .verbose(self.verbose);
         if let Some(validation) = validation {
             let (ids, _) = TextEncoder::pad(&encoder.encode(validation.texts())?)?;
-            fit = fit.validation_data(&Dataset::new(ids, validation.labels().to_vec())?);
-            fit = fit
-                .callback(EarlyStopping::new("val_accuracy").patience(self.patience).restore_best_weights());
+            let early = EarlyStopping::new("val_accuracy").patience(self.patience).restore_best_weights();
+            fit = fit.validation_data(&Dataset::new(ids, validation.labels().to_vec())?).callback(early);
         }
         let optimizer = self.optimizer.clone().unwrap_or(optimizer);
         let mut model = network.compile(optimizer, SparseCategoricalCrossentropy, [Accuracy])?;

@@ -1,14 +1,16 @@
 //! [`TextEncoder`]: texts as the ids of their words.
 
 use fornax_core::{Array, Error, Result};
-use fornax_data::text::{Padding, Side, Tokenizer, Vocabulary};
+use fornax_data::text::{Padding, Side, Vocabulary};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
+
+use super::TextTokenizer;
 
 /// A tokenizer and a vocabulary whose index 0 is padding.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct TextEncoder {
-    pub(super) tokenizer: Tokenizer,
+    pub(super) tokenizer: TextTokenizer,
     pub(super) vocabulary: Vocabulary,
     pub(super) max_length: usize,
     pub(super) truncate: Side,
@@ -34,7 +36,7 @@ impl TextEncoder {
 
     /// The ids of each text: of at most `max_length` words, and of the unknown word where there is none.
     pub(super) fn encode<S: AsRef<str> + Sync>(&self, texts: &[S]) -> Result<Vec<Vec<i32>>> {
-        texts.par_iter().map(|text| self.ids(&self.tokenizer.tokens(text.as_ref()))).collect()
+        texts.par_iter().map(|text| self.ids(&self.tokenizer.tokens(text.as_ref())?)).collect()
     }
 
     /// The ids of the words of a text.
@@ -62,7 +64,7 @@ impl TextEncoder {
 
 #[cfg(test)]
 mod tests {
-    use fornax_data::text::VocabularyBuilder;
+    use fornax_data::text::{Tokenizer, VocabularyBuilder};
 
     use super::*;
 
@@ -70,7 +72,7 @@ mod tests {
     fn texts_are_cut_and_have_margins() {
         let vocabulary = VocabularyBuilder::new().fit(&[["a", "b", "c"]]).unwrap();
         let encoder = TextEncoder {
-            tokenizer: Tokenizer::new(),
+            tokenizer: Tokenizer::new().into(),
             vocabulary,
             max_length: 2,
             truncate: Side::Pre,

@@ -5,7 +5,6 @@ use std::path::Path;
 
 use fornax_core::{Array, Backend, Error, Result};
 use fornax_data::archive;
-use fornax_data::text::Tokenizer;
 use fornax_layers::layers::Dense;
 use fornax_layers::{Network, Registry, Sequential};
 use fornax_train::{load_network_with_extra, save_network_with_extra};
@@ -13,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
 use super::encoder::TextEncoder;
-use super::{Kind, TextClassifier};
+use super::{Kind, TextClassifier, TextTokenizer};
 use crate::fasttext_classifier::Header;
 use crate::{FastTextModel, FittedLogisticRegression, TfidfVectorizer};
 
@@ -42,7 +41,7 @@ enum Input {
 #[derive(Serialize, Deserialize)]
 struct FastTextFile {
     class_names: Vec<String>,
-    tokenizer: Tokenizer,
+    tokenizer: TextTokenizer,
     fasttext: Header,
 }
 

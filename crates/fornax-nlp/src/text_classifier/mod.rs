@@ -4,17 +4,21 @@ mod builder;
 mod encoder;
 mod file;
 mod models;
+#[cfg(feature = "tokenizers")]
+mod pieces;
+mod tokenizer;
 
 use std::fmt;
 
 use fornax_core::{Array, Backend, Result};
-use fornax_data::text::{LabelledTexts, Tokenizer};
+use fornax_data::text::LabelledTexts;
 use fornax_layers::Network;
 use fornax_train::metrics::{ClassificationReport, ConfusionMatrix};
 use rayon::prelude::*;
 
 pub use builder::{FitReport, TextClassifierBuilder};
 pub use models::{BagOfEmbeddings, TextCNN, TextLSTM, TextModel, TextTransformer, TfidfRegression};
+pub use tokenizer::TextTokenizer;
 
 use crate::{FastTextModel, FittedLogisticRegression, TfidfVectorizer};
 use encoder::TextEncoder;
@@ -27,7 +31,7 @@ use encoder::TextEncoder;
 /// ```
 /// # #[cfg(feature = "flex")] {
 /// use fornax_core::Cpu;
-/// use fornax_data::text::{LabelledTexts, Tokenizer};
+/// use fornax_data::text::LabelledTexts;
 /// use fornax_nlp::{BagOfEmbeddings, TextClassifier, TextClassifierBuilder};
 ///
 /// let rows = [("a fine film", "pos"), ("a dull film", "neg")];
@@ -54,7 +58,7 @@ pub struct TextClassifier<B: Backend> {
 #[derive(Debug)]
 enum Kind<B: Backend> {
     Regression { tfidf: Box<TfidfVectorizer>, regression: FittedLogisticRegression },
-    FastText { tokenizer: Tokenizer, model: Box<FastTextModel> },
+    FastText { tokenizer: TextTokenizer, model: Box<FastTextModel> },
     Network { encoder: Box<TextEncoder>, network: Network<B> },
 }
 
@@ -131,8 +135,9 @@ impl<B: Backend> TextClassifier<B> {
         match &self.kind {
             Kind::Regression { tfidf, regression } => regression.predict(&tfidf.transform(texts)?),
             Kind::FastText { tokenizer, model } => {
-                let each = |text: &S| model.probabilities(&tokenizer.tokens(text.as_ref()));
-                Array::from_vec([texts.len(), classes], texts.par_iter().flat_map_iter(each).collect())
+                let each = |text: &S| Ok(model.probabilities(&tokenizer.tokens(text.as_ref())?));
+                let rows = texts.par_iter().map(each).collect::<Result<Vec<_>>>()?;
+                Array::from_vec([texts.len(), classes], rows.concat())
             }
             Kind::Network { encoder, network } => {
                 let ids = encoder.encode(texts)?;
