@@ -79,9 +79,7 @@ fn what_is_no_tokenizer_is_an_error() {
     let path = folder.path().join("tokenizer.json");
     assert!(TextTokenizer::from_json_file(&path).unwrap_err().to_string().contains("tokenizer.json"));
     let text = goldens().tokenizers["byte_pairs"].tokenizer.to_string();
-    for broken in
-        ["", "{}", "[1]", "{\"model\": 3}", &text[..text.len() / 2], &text.replace("\"BPE\"", "\"X\"")]
-    {
+    for broken in ["", "{}", "[1]", "{\"model\": 3}", &text[..40], &text.replace("\"BPE\"", "\"X\"")] {
         std::fs::write(&path, broken).unwrap();
         let error = TextTokenizer::from_json_file(&path).unwrap_err().to_string();
         assert!(error.contains("tokenizer.json: tokenizer: found"), "{error}");

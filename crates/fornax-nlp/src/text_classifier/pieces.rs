@@ -25,7 +25,8 @@ impl Pieces {
     }
 
     pub(super) fn tokens(&self, text: &str) -> Result<Vec<String>> {
-        let encoding = self.tokenizer.encode_fast(text, false);
+        // `encode_fast` leaves the tokens themselves out.
+        let encoding = self.tokenizer.encode(text, false);
         let encoding = encoding.map_err(|error| Error::data("text", error, "tokens of the tokenizer"))?;
         Ok(encoding.get_tokens().to_vec())
     }
