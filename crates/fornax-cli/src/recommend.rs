@@ -79,8 +79,8 @@ pub(crate) struct Input {
 struct Compare {
     #[command(flatten)]
     input: Input,
-    /// Models, with commas between: popularity, pure-svd, ials, ease.
-    #[arg(long, value_delimiter = ',', default_value = "popularity,pure-svd,ials,ease")]
+    /// Models, with commas between: popularity, pure-svd, bpr, ials, ease.
+    #[arg(long, value_delimiter = ',', default_value = "popularity,pure-svd,bpr,ials,ease")]
     models: Vec<String>,
     /// Use the values of the log as weights; without it, every interaction counts as 1.
     #[arg(long)]
@@ -97,6 +97,18 @@ struct Compare {
     /// Factors of PureSVD.
     #[arg(long, default_value_t = 20)]
     svd_factors: usize,
+    /// Factors of BPR.
+    #[arg(long, default_value_t = 100)]
+    bpr_factors: usize,
+    /// The learning rate of BPR.
+    #[arg(long, default_value_t = 0.02)]
+    bpr_learning_rate: f32,
+    /// The regularization of BPR.
+    #[arg(long, default_value_t = 0.02)]
+    bpr_regularization: f32,
+    /// Iterations of BPR.
+    #[arg(long, default_value_t = 300)]
+    bpr_iterations: usize,
     /// Factors of iALS.
     #[arg(long, default_value_t = 32)]
     ials_factors: usize,
@@ -121,7 +133,7 @@ pub(crate) fn run(options: Options) -> Result<()> {
     }
 }
 
-const MODELS: [&str; 4] = ["popularity", "pure-svd", "ials", "ease"];
+const MODELS: [&str; 5] = ["popularity", "pure-svd", "bpr", "ials", "ease"];
 
 const METRICS: [RankingMetric; 4] =
     [RankingMetric::Ndcg, RankingMetric::AveragePrecision, RankingMetric::Precision, RankingMetric::Recall];
@@ -209,6 +221,11 @@ impl Compare {
         Ok(match model {
             "popularity" => Box::new(Popularity::new().fit(train)?),
             "pure-svd" => Box::new(PureSvd::new(self.svd_factors).seed(seed).fit(train)?),
+            "bpr" => {
+                let settings = Bpr::new(self.bpr_factors).learning_rate(self.bpr_learning_rate);
+                let settings = settings.regularization(self.bpr_regularization);
+                Box::new(settings.iterations(self.bpr_iterations).seed(seed).fit(train)?)
+            }
             "ials" => {
                 let settings = Ials::new(self.ials_factors).alpha(self.ials_alpha).seed(seed);
                 Box::new(settings.regularization(self.ials_regularization).fit(train)?)

@@ -3,12 +3,14 @@
 mod cholesky;
 mod matrix;
 mod normal;
+mod pairwise;
 mod sparse;
 mod top_k;
 
 pub use cholesky::spd_inverse;
 pub use matrix::{Matrix, Number, multiply};
 pub use normal::NormalEquations;
+pub use pairwise::PairwiseRanking;
 pub use sparse::SparseRows;
 pub use top_k::TopK;
 
