@@ -40,11 +40,11 @@ struct Listing {
     /// The name of the real data and of the synthetic data.
     data: [&'static str; 2],
     real: fn(&Path) -> Result<Split>,
-    synthetic: fn(u64) -> Split,
+    synthetic: fn(u64) -> Result<Split>,
 }
 
 const LISTINGS: [Listing; 4] = [
-    Listing { name: "dense", data: DIGITS, real: flat_mnist, synthetic: |seed| flat(&digits(seed)) },
+    Listing { name: "dense", data: DIGITS, real: flat_mnist, synthetic: |seed| Ok(flat(&digits(seed)?)) },
     Listing { name: "cnn", data: DIGITS, real: |directory| datasets::mnist(directory), synthetic: digits },
     Listing {
         name: "rnn",
@@ -62,8 +62,8 @@ const LISTINGS: [Listing; 4] = [
 
 const DIGITS: [&str; 2] = ["mnist", "synthetic digits"];
 
-fn digits(seed: u64) -> Split {
-    sequences::synthetic(seed, synthetic::digits)
+fn digits(seed: u64) -> Result<Split> {
+    Ok(sequences::synthetic(seed, synthetic::digits))
 }
 
 fn flat(split: &Split) -> Split {
@@ -97,7 +97,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     let trainings = chosen.map(|listing| {
         let split = match &options.data {
             Some(directory) => (listing.real)(directory)?,
-            None => (listing.synthetic)(options.seed),
+            None => (listing.synthetic)(options.seed)?,
         };
         let data = listing.data[usize::from(options.data.is_none())];
         Ok(Training { listing, data, split, seed: options.seed, epochs, quiet: options.json })

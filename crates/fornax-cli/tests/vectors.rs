@@ -1,22 +1,11 @@
 //! `fornax vectors` from files to files, and what it says of wrong ones.
 
-use std::path::Path;
+mod common;
+
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-/// What the command prints, or what it says on failing.
-fn fornax(folder: &Path, arguments: &str) -> Result<String, String> {
-    let output = Command::new(env!("CARGO_BIN_EXE_fornax"))
-        .current_dir(folder)
-        .args(arguments.split(' '))
-        .output()
-        .unwrap();
-    let text = |bytes| String::from_utf8(bytes).unwrap();
-    match output.status.success() {
-        true => Ok(text(output.stdout)),
-        false => Err(text(output.stderr)),
-    }
-}
+use common::fornax;
 
 #[test]
 fn vectors_are_trained_asked_evaluated_and_converted() {
@@ -70,9 +59,20 @@ fn faults_are_said() {
     std::fs::write(folder.join("few.txt"), "one line\n").unwrap();
     assert!(fault("vectors train missing.txt --output out").contains("missing.txt"));
     assert!(fault("vectors train few.txt --output out").contains("wanted a word that occurs 5 times"));
-    assert!(
-        fault("vectors train few.txt --output out --model glove --hs").contains("wanted skipgram or cbow")
-    );
+    for (options, wanted) in [
+        ("--model glove --hs", "--hs: found given, wanted none with --model glove"),
+        ("--model glove --format fasttext", "--format fasttext: found given, wanted none"),
+        ("--x-max 9", "--x-max: found given, wanted none with --model skipgram"),
+        ("--lr 0.1 --alpha 0.1", "--alpha: found 0.1, wanted --lr alone"),
+        ("--hs --format fasttext", "wanted negative sampling for a fastText file"),
+        ("--bucket 9", "--subwords"),
+        ("--ws 4294967296", "window: found 4294967296, wanted less than 2^32"),
+        ("--min-count 1 --dim 4611686018427387904", "dimension: found 4611686018427387904, wanted tables of"),
+        ("--min-count 1 --dim 4611686018427387904 --model glove", "dimension: found 4611686018427387904"),
+    ] {
+        let said = fault(&format!("vectors train few.txt --output out {options}"));
+        assert!(said.contains(wanted), "{options}: {said}");
+    }
     assert!(!folder.join("out").exists());
     std::fs::write(folder.join("v.txt"), "1 2\na 1 2\n").unwrap();
     assert!(fault("vectors similar v.txt b").contains("found \"b\", wanted one of the 1 words"));

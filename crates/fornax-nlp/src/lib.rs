@@ -4,6 +4,7 @@
 
 mod corpus;
 mod fasttext_classifier;
+mod file;
 mod glove;
 mod keyed_vectors;
 mod logistic_regression;
@@ -14,7 +15,6 @@ mod text_classifier;
 mod translator;
 mod vectorizers;
 mod word_counts;
-mod word_index;
 mod word_vectors;
 
 pub use corpus::{Corpus, LineCorpus, Tokens};

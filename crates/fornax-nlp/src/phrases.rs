@@ -3,12 +3,12 @@
 use std::collections::BTreeSet;
 
 use fornax_core::{Error, Result};
+use fornax_data::text::WordIndex;
 use fornax_layers::setters;
 use hashbrown::{HashMap, HashSet};
 use serde::{Deserialize, Serialize};
 
 use crate::Corpus;
-use crate::word_index::WordIndex;
 
 /// How pairs of words are scored, from the counts `c` of words and pairs, `V` different words and pairs, and `N` words in all.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

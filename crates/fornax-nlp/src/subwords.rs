@@ -68,7 +68,8 @@ impl Subwords {
         bounds.push(word.len());
         let characters = bounds.len() - 1;
         for start in 0..characters {
-            for end in (start + self.min_n.max(1))..=(start + self.max_n).min(characters) {
+            let longest = start.saturating_add(self.max_n).min(characters);
+            for end in start.saturating_add(self.min_n.max(1))..=longest {
                 // The marks alone say nothing.
                 if end - start > 1 || (start > 0 && end < characters) {
                     each(&word[bounds[start]..bounds[end]]);

@@ -1,11 +1,11 @@
 //! [`WordCounts`]: the words of a corpus and how often each occurs.
 
 use fornax_core::{Error, Result};
+use fornax_data::text::WordIndex;
 use hashbrown::HashMap;
 use serde::{Deserialize, Serialize};
 
 use crate::Corpus;
-use crate::word_index::WordIndex;
 
 /// The words of a corpus by count, the most frequent first, equal counts in the order of their bytes.
 ///

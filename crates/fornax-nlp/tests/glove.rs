@@ -1,17 +1,9 @@
 //! GloVe: vectors tell topics and are the same for any number of threads.
 
-use fornax_core::Philox;
-use fornax_nlp::{Glove, GloveVectors, KeyedVectors, VectorFile};
+mod common;
 
-/// Texts of two topics, by turns, with words that both have.
-fn corpus(texts: usize) -> Vec<Vec<String>> {
-    let mut random = Philox::new(5);
-    let word = |at: usize, random: &mut Philox| match random.below(3) {
-        0 => format!("common{}", random.below(5)),
-        _ => format!("{}{}", ["a", "b"][at % 2], random.below(10)),
-    };
-    (0..texts).map(|at| (0..20).map(|_| word(at, &mut random)).collect()).collect()
-}
+use common::corpus;
+use fornax_nlp::{Glove, GloveVectors, KeyedVectors, VectorFile};
 
 fn fit(settings: Glove) -> GloveVectors {
     settings.verbose(false).fit(&corpus(300)).unwrap()
@@ -52,6 +44,13 @@ fn vectors_go_through_their_own_format() {
     assert_eq!(&KeyedVectors::load(&path, VectorFile::Glove, None).unwrap(), trained.keyed_vectors());
 }
 
+/// A window that is longer than any text is one that holds all of it.
+#[test]
+fn a_window_may_be_longer_than_texts() {
+    let vectors = |window| fit(Glove::new(3).epochs(2).window(window)).into_keyed_vectors();
+    assert_eq!(vectors(usize::MAX), vectors(20));
+}
+
 #[test]
 fn what_makes_no_sense_is_an_error() {
     let fault = |settings: Glove, corpus: &[Vec<String>]| {
@@ -75,5 +74,7 @@ fn what_makes_no_sense_is_an_error() {
         fault(Glove::new(5).memory(2000), &texts)
             .contains("in 2000 bytes: a greater min_count or more memory")
     );
+    let large = fault(Glove::new(usize::MAX / 2), &texts);
+    assert!(large.contains("rows that memory holds"), "{large}");
     assert!(fault(Glove::new(5).learning_rate(1e30), &texts).contains("lower the learning rate"));
 }

@@ -1,19 +1,13 @@
 //! Vectors of texts: they tell topics, are saved whole, and are the same for any number of threads.
 
+mod common;
+
+use common::corpus;
 use fornax_core::{Flex, Philox};
 use fornax_nlp::{
     Architecture, Determinism, DocumentVectors, KeyedVectors, ParagraphVectors, Subwords, Word2Vec,
+    WordVectors,
 };
-
-/// Texts of two topics, by turns, with words that both have.
-fn corpus(texts: usize) -> Vec<Vec<String>> {
-    let mut random = Philox::new(5);
-    let word = |at: usize, random: &mut Philox| match random.below(3) {
-        0 => format!("common{}", random.below(5)),
-        _ => format!("{}{}", ["a", "b"][at % 2], random.below(10)),
-    };
-    (0..texts).map(|at| (0..20).map(|_| word(at, &mut random)).collect()).collect()
-}
 
 fn settings(architecture: Architecture) -> Word2Vec {
     let words = Word2Vec::new(12).architecture(architecture).sample(0.0).learning_rate(0.08).epochs(8);
@@ -88,6 +82,8 @@ fn bits_do_not_depend_on_threads_and_files_keep_them() {
         let loaded = DocumentVectors::<Flex>::load(&path, Default::default()).unwrap();
         assert_eq!(loaded.documents().unwrap(), one.documents().unwrap());
         assert_eq!(loaded.infer(&["a1", "a2"]).unwrap(), one.infer(&["a1", "a2"]).unwrap());
+        let words = WordVectors::<Flex>::load(&path, Default::default()).err().unwrap().to_string();
+        assert!(words.contains("wanted those of words"), "{words}");
         let bytes = std::fs::read(&path).unwrap();
         std::fs::write(&path, &bytes[..bytes.len() - 5]).unwrap();
         assert!(DocumentVectors::<Flex>::load(&path, Default::default()).is_err());

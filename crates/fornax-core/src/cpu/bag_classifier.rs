@@ -80,7 +80,7 @@ impl<R: Rows> Run<'_, R> {
                 if let Some(&ahead) = example.inputs.get(at + AHEAD) {
                     prefetch(inputs.place(ahead), width);
                 }
-                let from = inputs.read(input, row);
+                let from = inputs.read::<L>(input, row);
                 columns().for_each(|column| {
                     L::load(from.add(column)).add(L::load(h.add(column))).store(h.add(column))
                 });
@@ -88,7 +88,7 @@ impl<R: Rows> Run<'_, R> {
             let share = 1.0 / example.inputs.len() as f32;
             scale::<L>(h, share, width);
             for (k, z) in g.iter_mut().enumerate() {
-                let v = classes.read(k as u32, row);
+                let v = classes.read::<L>(k as u32, row);
                 let mut sums = [L::zero(); 8];
                 for column in columns() {
                     sums[0] = L::load(v.add(column)).multiply_add(L::load(h.add(column)), sums[0]);
@@ -103,7 +103,7 @@ impl<R: Rows> Run<'_, R> {
             }
             columns().for_each(|column| L::zero().store(dh.add(column)));
             for (k, g) in g.iter().enumerate() {
-                let v = classes.read(k as u32, row);
+                let v = classes.read::<L>(k as u32, row);
                 copy::<L>(v, row, width);
                 let g = L::splat(g);
                 for column in columns() {

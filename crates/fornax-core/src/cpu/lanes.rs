@@ -1,5 +1,7 @@
 //! Vectors of numbers in registers, of the instruction sets that kernels by hand are compiled for.
 
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+
 /// A vector of numbers in a register.
 pub(super) trait Lanes: Copy {
     const LEN: usize;
@@ -10,6 +12,11 @@ pub(super) trait Lanes: Copy {
     unsafe fn splat(at: *const f32) -> Self;
     unsafe fn load(at: *const f32) -> Self;
     unsafe fn store(self, at: *mut f32);
+    /// Numbers that other threads may change by [`store_shared`](Self::store_shared) meanwhile: each is read by a relaxed atomic
+    /// operation of its own.
+    unsafe fn load_shared(at: *const f32) -> Self;
+    /// Each number is written by a relaxed atomic operation of its own.
+    unsafe fn store_shared(self, at: *mut f32);
     /// `self * by + to`.
     unsafe fn multiply_add(self, by: Self, to: Self) -> Self;
     unsafe fn add(self, other: Self) -> Self;
@@ -100,6 +107,19 @@ impl Lanes for [f32; 8] {
         unsafe { at.cast::<Self>().write_unaligned(self) }
     }
     #[inline(always)]
+    unsafe fn load_shared(at: *const f32) -> Self {
+        std::array::from_fn(|lane| {
+            let bits = unsafe { AtomicU32::from_ptr(at.add(lane).cast_mut().cast()) };
+            f32::from_bits(bits.load(Relaxed))
+        })
+    }
+    #[inline(always)]
+    unsafe fn store_shared(self, at: *mut f32) {
+        for (lane, x) in self.into_iter().enumerate() {
+            unsafe { AtomicU32::from_ptr(at.add(lane).cast()) }.store(x.to_bits(), Relaxed);
+        }
+    }
+    #[inline(always)]
     unsafe fn multiply_add(self, by: Self, mut to: Self) -> Self {
         for lane in 0..8 {
             to[lane] += self[lane] * by[lane];
@@ -120,11 +140,47 @@ impl Lanes for [f32; 8] {
     }
 }
 
+/// Vectors of numbers that several threads read and write. An instruction does what as many relaxed atomic operations would do, in
+/// no order that can be told: each of the 32-bit numbers is read and written whole. For the compiler, which has no such operation,
+/// it is assembly that touches memory.
+#[cfg(target_arch = "x86_64")]
+macro_rules! shared {
+    ($name:ident, $vector:ident, $register:ident, $features:literal) => {
+        mod $name {
+            use std::arch::asm;
+            use std::arch::x86_64::$vector;
+
+            #[inline]
+            #[target_feature(enable = $features)]
+            pub(super) unsafe fn load(at: *const f32) -> $vector {
+                let vector;
+                unsafe {
+                    asm!("vmovups {}, [{}]", out($register) vector, in(reg) at, options(nostack, preserves_flags, readonly));
+                }
+                vector
+            }
+
+            #[inline]
+            #[target_feature(enable = $features)]
+            pub(super) unsafe fn store(vector: $vector, at: *mut f32) {
+                unsafe {
+                    asm!("vmovups [{}], {}", in(reg) at, in($register) vector, options(nostack, preserves_flags));
+                }
+            }
+        }
+    };
+}
+
+#[cfg(target_arch = "x86_64")]
+shared!(shared_512, __m512, zmm_reg, "avx512f");
+#[cfg(target_arch = "x86_64")]
+shared!(shared_256, __m256, ymm_reg, "avx2,fma");
+
 #[cfg(target_arch = "x86_64")]
 macro_rules! x86_lanes {
     (
         $vector:ident, $len:literal, $registers:literal, $set1:ident, $load:ident, $store:ident, $fma:ident,
-        $add:ident, $max:ident, $zero:ident, { $($parts:tt)* }
+        $add:ident, $max:ident, $zero:ident, $shared:ident, { $($parts:tt)* }
     ) => {
         impl Lanes for std::arch::x86_64::$vector {
             const LEN: usize = $len;
@@ -145,6 +201,14 @@ macro_rules! x86_lanes {
             #[inline(always)]
             unsafe fn store(self, at: *mut f32) {
                 unsafe { std::arch::x86_64::$store(at, self) }
+            }
+            #[inline(always)]
+            unsafe fn load_shared(at: *const f32) -> Self {
+                unsafe { $shared::load(at) }
+            }
+            #[inline(always)]
+            unsafe fn store_shared(self, at: *mut f32) {
+                unsafe { $shared::store(self, at) }
             }
             #[inline(always)]
             unsafe fn multiply_add(self, by: Self, to: Self) -> Self {
@@ -176,6 +240,7 @@ x86_lanes!(
     _mm512_add_ps,
     _mm512_max_ps,
     _mm512_setzero_ps,
+    shared_512,
     {
         #[inline(always)]
         unsafe fn load_part(at: *const f32, len: usize) -> Self {
@@ -216,6 +281,7 @@ x86_lanes!(
     _mm256_add_ps,
     _mm256_max_ps,
     _mm256_setzero_ps,
+    shared_256,
     {
         #[inline(always)]
         unsafe fn sums(eight: [Self; 8], to: *mut f32) {

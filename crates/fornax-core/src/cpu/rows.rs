@@ -1,10 +1,10 @@
 //! Rows of two tables that examples change, one after the other or, with Hogwild (Niu et al. 2011), several at once.
 //!
-//! With several threads rows are read and changed by relaxed atomic operations of two numbers each: no race is undefined, a
-//! change may be lost.
+//! With several threads the numbers of rows are read and changed by relaxed atomic operations, a vector of them at a time: no
+//! race is undefined, a change may be lost.
 
 use std::ops::Range;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering::Relaxed};
 
 use super::host::{Host, HostTensor};
 use super::lanes::Lanes;
@@ -50,7 +50,7 @@ pub(super) unsafe fn over_examples<B: Host, P: Pass>(
         // SAFETY: the caller's; the tables are borrowed.
         unsafe { pass.run(tables, 0..examples, &mut pass.scratch()) }
     } else {
-        let tables = tables_mut.map(|table| Shared { pairs: as_pairs(table), width });
+        let tables = tables_mut.map(|table| Shared { numbers: as_numbers(table), width });
         let next = AtomicUsize::new(0);
         let losses = rayon::broadcast(|_| {
             let (mut loss, mut scratch) = (0.0, pass.scratch());
@@ -72,7 +72,7 @@ pub(super) unsafe fn over_examples<B: Host, P: Pass>(
 /// The rows of a table.
 pub(super) trait Rows: Copy + Send + Sync {
     /// Where the row's numbers can be read: in the table, or copied to `scratch`.
-    unsafe fn read(self, row: u32, scratch: *mut f32) -> *const f32;
+    unsafe fn read<L: Lanes>(self, row: u32, scratch: *mut f32) -> *const f32;
 
     /// Adds a vector to the row's numbers from `column` on.
     unsafe fn add<L: Lanes>(self, row: u32, column: usize, delta: L);
@@ -93,7 +93,7 @@ unsafe impl Sync for Own {}
 
 impl Rows for Own {
     #[inline(always)]
-    unsafe fn read(self, row: u32, _: *mut f32) -> *const f32 {
+    unsafe fn read<L: Lanes>(self, row: u32, _: *mut f32) -> *const f32 {
         self.place(row)
     }
 
@@ -114,58 +114,45 @@ impl Rows for Own {
 /// A table that several threads change.
 #[derive(Clone, Copy)]
 pub(super) struct Shared<'a> {
-    pairs: &'a [AtomicU64],
+    numbers: &'a [AtomicU32],
     width: usize,
+}
+
+impl Shared<'_> {
+    #[inline(always)]
+    fn row(self, row: u32) -> *mut f32 {
+        self.numbers[row as usize * self.width..][..self.width].as_ptr().cast::<f32>().cast_mut()
+    }
 }
 
 impl Rows for Shared<'_> {
     #[inline(always)]
-    unsafe fn read(self, row: u32, scratch: *mut f32) -> *const f32 {
-        let pairs = &self.pairs[row as usize * self.width / 2..][..self.width / 2];
-        for (at, pair) in pairs.iter().enumerate() {
-            unsafe { scratch.cast::<u64>().add(at).write_unaligned(pair.load(Relaxed)) };
+    unsafe fn read<L: Lanes>(self, row: u32, scratch: *mut f32) -> *const f32 {
+        let at = self.row(row);
+        for column in (0..self.width).step_by(L::LEN) {
+            unsafe { L::load_shared(at.add(column)).store(scratch.add(column)) };
         }
         scratch
     }
 
     #[inline(always)]
     unsafe fn add<L: Lanes>(self, row: u32, column: usize, delta: L) {
-        let mut deltas = [[0.0f32; 2]; WIDTH / 2];
-        unsafe { delta.store(deltas.as_mut_ptr().cast()) };
-        let pairs = &self.pairs[(row as usize * self.width + column) / 2..][..L::LEN / 2];
-        for (pair, delta) in pairs.iter().zip(deltas) {
-            pair.store(sum_of_pairs(pair.load(Relaxed), delta), Relaxed);
+        unsafe {
+            let at = self.row(row).add(column);
+            delta.add(L::load_shared(at)).store_shared(at);
         }
     }
 
     #[inline(always)]
     fn place(self, row: u32) -> *const f32 {
-        self.pairs.as_ptr().cast::<f32>().wrapping_add(row as usize * self.width)
+        self.numbers.as_ptr().cast::<f32>().wrapping_add(row as usize * self.width)
     }
 }
 
-/// Two numbers, as they lie in memory, and two more.
-#[inline(always)]
-fn sum_of_pairs(pair: u64, delta: [f32; 2]) -> u64 {
-    #[cfg(target_arch = "x86_64")]
-    {
-        use std::arch::x86_64::{
-            _mm_add_ps, _mm_castps_si128, _mm_castsi128_ps, _mm_cvtsi64_si128, _mm_cvtsi128_si64,
-        };
-        let delta = u64::from(delta[0].to_bits()) | u64::from(delta[1].to_bits()) << 32;
-        // SAFETY: every x86-64 machine has SSE2.
-        unsafe {
-            let [pair, delta] = [pair, delta].map(|x| _mm_castsi128_ps(_mm_cvtsi64_si128(x as i64)));
-            _mm_cvtsi128_si64(_mm_castps_si128(_mm_add_ps(pair, delta))) as u64
-        }
-    }
-    #[cfg(not(target_arch = "x86_64"))]
-    {
-        let bytes = pair.to_ne_bytes();
-        let [a, b] = [0, 4].map(|at| f32::from_ne_bytes(bytes[at..at + 4].try_into().expect("four bytes")));
-        let [a, b] = [a + delta[0], b + delta[1]].map(f32::to_ne_bytes);
-        u64::from_ne_bytes([a, b].concat().try_into().expect("eight bytes"))
-    }
+/// Numbers that several threads may change.
+fn as_numbers(table: &mut [f32]) -> &[AtomicU32] {
+    // SAFETY: an atomic number has the size and alignment of a plain one and any bits; the borrow lasts as long.
+    unsafe { std::slice::from_raw_parts(table.as_mut_ptr().cast(), table.len()) }
 }
 
 /// The mean of rows, in `x` unless there is one alone; `scratch` is for a row.
@@ -180,12 +167,12 @@ pub(super) unsafe fn mean<L: Lanes, R: Rows>(
     unsafe {
         let [first, rest @ ..] = rows else { unreachable!("an example has inputs") };
         if rest.is_empty() {
-            return table.read(*first, x);
+            return table.read::<L>(*first, x);
         }
-        let from = table.read(*first, x);
+        let from = table.read::<L>(*first, x);
         copy::<L>(from, x, width);
         for &row in rest {
-            let row = table.read(row, scratch);
+            let row = table.read::<L>(row, scratch);
             for column in (0..width).step_by(L::LEN) {
                 L::load(row.add(column)).add(L::load(x.add(column))).store(x.add(column));
             }
@@ -220,12 +207,4 @@ pub(super) fn prefetch(at: *const f32, width: usize) {
     }
     #[cfg(not(target_arch = "x86_64"))]
     let _ = (at, width);
-}
-
-/// Numbers as pairs that several threads may change.
-fn as_pairs(table: &mut [f32]) -> &[AtomicU64] {
-    // SAFETY: an atomic number has the size of a plain one and any bits; the borrow lasts as long.
-    let (before, pairs, behind) = unsafe { table.align_to_mut::<AtomicU64>() };
-    assert!(before.is_empty() && behind.is_empty(), "a table that is not aligned to eight bytes");
-    pairs
 }

@@ -102,7 +102,7 @@ impl<R: Rows> Run<'_, R> {
             let hidden = match self.hidden {
                 Hidden::Each => {
                     for (at, (&row, place)) in example.inputs.iter().zip(places.iter_mut()).enumerate() {
-                        *place = inputs.read(row, x.add(at * width));
+                        *place = inputs.read::<L>(row, x.add(at * width));
                     }
                     example.inputs.len()
                 }
@@ -113,7 +113,7 @@ impl<R: Rows> Run<'_, R> {
             };
             for (number, targets) in example.targets.chunks(BLOCK).enumerate() {
                 for (at, &row) in targets.iter().enumerate() {
-                    let (from, to) = (outputs.read(row, w.add(at * width)), w.add(at * width));
+                    let (from, to) = (outputs.read::<L>(row, w.add(at * width)), w.add(at * width));
                     copy::<L>(from, to, width);
                 }
                 w.add(targets.len() * width).write_bytes(0, (BLOCK - targets.len()) * width);

@@ -13,6 +13,7 @@ mod padding;
 mod tokenizer;
 mod vectorization;
 mod vocabulary;
+mod word_index;
 
 pub use bytes::{text_bytes, texts_of_bytes};
 pub use columns::{Sentence, parse_columns, read_columns};
@@ -25,3 +26,4 @@ pub use padding::{Padded, Padding, Side};
 pub use tokenizer::{Division, Pattern, Punctuation, Tokenizer};
 pub use vectorization::{TextVectorization, VectorizationMode};
 pub use vocabulary::{OutOfVocabulary, Vocabulary, VocabularyBuilder};
+pub use word_index::WordIndex;

@@ -18,10 +18,11 @@ use training::Tables;
 /// `f(X_ij) / 2 (w_i . c_j + a_i + b_j - ln X_ij)^2`, `f(x) = min(1, (x / x_max)^alpha)`
 ///
 /// by AdaGrad, pair after pair in an order that is drawn. The vector of a word is `w_i + c_i`. The bits are the same for any
-/// number of threads: pairs are divided into blocks of words and contexts, of which no two that are trained at a time share a row.
+/// number of threads: pairs are divided into 8 blocks of words and 8 of contexts, of which no two that are trained at a time
+/// share a row, so that more than 8 threads do not train faster.
 ///
-/// Defaults (those of the reference implementation): window 15 on both sides, `x_max` 100, `alpha` 0.75, words that occur 5
-/// times, learning rate 0.05, 25 epochs, 4 GiB for counting, seed 0. Source: Pennington, Socher and Manning, *GloVe: Global
+/// Defaults: window 15 on both sides, `x_max` 100, `alpha` 0.75, learning rate 0.05, 25 epochs and 4 GiB for pairs, as the
+/// reference implementation, words that occur 5 times (there all), seed 0. Source: Pennington, Socher and Manning, *GloVe: Global
 /// Vectors for Word Representation*, EMNLP 2014.
 ///
 /// ```
@@ -95,7 +96,7 @@ impl Glove {
         learning_rate: f64,
         /// How often the pairs are trained on.
         epochs: usize,
-        /// The most memory that counting may take, in bytes.
+        /// The most memory that pairs may take, in bytes, 48 for a word and another near it. Vectors are not counted.
         memory: u64,
         /// What vectors and the order of pairs are drawn from.
         seed: u64,
@@ -116,6 +117,7 @@ impl Glove {
         if pairs.is_empty() {
             return Err(Error::data("corpus", "no two words near each other", "texts of two words or more"));
         }
+        self.check_size(counts.len())?;
         let count = pairs.len();
         let mut tables = Tables::new(self, counts.len(), pairs);
         let progress = crate::word_vectors::Progress::new(self.verbose, (count * self.epochs) as u64, 0);
@@ -151,6 +153,18 @@ impl Glove {
         match self.alpha.is_finite() && self.alpha >= 0.0 {
             true => Ok(()),
             false => Err(Error::argument("alpha", self.alpha, "a finite number of 0 or more")),
+        }
+    }
+
+    /// Four tables of so many rows.
+    fn check_size(&self, words: usize) -> Result<()> {
+        let numbers = self.dimension.checked_add(8).and_then(|width| width.checked_mul(words));
+        match numbers.is_some_and(|numbers| numbers <= isize::MAX as usize / 16) {
+            true => Ok(()),
+            false => {
+                let wanted = format!("tables of {words} rows that memory holds");
+                Err(Error::argument("dimension", self.dimension, wanted))
+            }
         }
     }
 }

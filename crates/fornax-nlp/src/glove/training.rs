@@ -4,6 +4,8 @@
 //! another block of contexts, so that the pairs of a round can be trained by tasks that share no row: what comes does not depend
 //! on how many threads there are.
 
+use std::ops::Range;
+
 use fornax_core::Philox;
 use rayon::prelude::*;
 
@@ -14,7 +16,8 @@ const BLOCKS: usize = 8;
 /// Numbers that are summed side by side.
 const LANES: usize = 8;
 
-/// Vectors, padded to whole lanes, and biases of a block, and for each number 1 and the sum of its squared gradients.
+/// Vectors, padded to whole lanes, and biases of a block, and for each number 1 and the sum of the squares of its gradients
+/// times the learning rate.
 struct Block {
     vectors: Vec<f32>,
     vector_squares: Vec<f32>,
@@ -26,8 +29,10 @@ pub(super) struct Tables {
     words: Vec<Block>,
     /// By rounds the block that meets the first block of words comes first.
     contexts: Vec<Block>,
-    /// `[words, contexts]`, each in the order in which it is trained.
-    cells: Vec<Vec<Pair>>,
+    /// The pairs of a block of words and a block of contexts are side by side, in the order in which they are trained.
+    pairs: Vec<Pair>,
+    /// Where each of these cells, `[words, contexts]`, is.
+    cells: Vec<Range<usize>>,
     dimension: usize,
     width: usize,
     count: usize,
@@ -43,7 +48,7 @@ struct Step {
 
 impl Tables {
     /// Vectors and biases uniform within `1 / (2 dimension)` of 0, and pairs in the order in which they are trained.
-    pub(super) fn new(settings: &Glove, count: usize, pairs: Vec<Pair>) -> Self {
+    pub(super) fn new(settings: &Glove, count: usize, mut pairs: Vec<Pair>) -> Self {
         let Glove { dimension, x_max, alpha, learning_rate, seed, .. } = *settings;
         let width = dimension.next_multiple_of(LANES);
         let random = Philox::new(seed).named("glove");
@@ -65,24 +70,24 @@ impl Tables {
             (0..BLOCKS).map(block).collect()
         };
         let (words, contexts) = (blocks("words"), blocks("contexts"));
-        let mut cells = vec![vec![]; BLOCKS * BLOCKS];
-        for pair in pairs {
-            cells[pair.word as usize % BLOCKS * BLOCKS + pair.context as usize % BLOCKS].push(pair);
-        }
+        let cell = |pair: &Pair| pair.word as usize % BLOCKS * BLOCKS + pair.context as usize % BLOCKS;
+        pairs.par_sort_unstable_by_key(|pair| (cell(pair), pair.word, pair.context));
+        let first = |at: usize| pairs.partition_point(|pair| cell(pair) < at);
+        let cells: Vec<_> = (0..BLOCKS * BLOCKS).map(|at| first(at)..first(at + 1)).collect();
         let order = random.named("order");
-        cells.par_iter_mut().enumerate().for_each(|(cell, pairs)| {
-            let mut random = order.stream(cell as u64);
+        pairs.par_chunk_by_mut(|a, b| cell(a) == cell(b)).for_each(|pairs| {
+            let mut random = order.stream(cell(&pairs[0]) as u64);
             for last in (1..pairs.len()).rev() {
                 pairs.swap(last, random.below(last + 1));
             }
         });
         let settings = Step { x_max, alpha, learning_rate: learning_rate as f32 };
-        Self { words, contexts, cells, dimension, width, count, settings }
+        Self { words, contexts, pairs, cells, dimension, width, count, settings }
     }
 
     /// Trains on every pair once and returns the sum of their losses; `done` is told how many were trained.
     pub(super) fn epoch(&mut self, done: impl Fn(usize)) -> f64 {
-        let Self { words, contexts, cells, width, settings, .. } = self;
+        let Self { words, contexts, pairs, cells, width, settings, .. } = self;
         let (width, settings) = (*width, *settings);
         let mut loss = 0.0;
         for round in 0..BLOCKS {
@@ -91,8 +96,8 @@ impl Tables {
                 .zip(&mut *contexts)
                 .enumerate()
                 .map(|(block, (words, contexts))| {
-                    let pairs = &cells[block * BLOCKS + (block + round) % BLOCKS];
-                    pairs.iter().map(|pair| settings.train(words, contexts, pair, width)).sum()
+                    let cell = cells[block * BLOCKS + (block + round) % BLOCKS].clone();
+                    pairs[cell].iter().map(|pair| settings.train(words, contexts, pair, width)).sum()
                 })
                 .collect();
             loss += losses.iter().sum::<f64>();

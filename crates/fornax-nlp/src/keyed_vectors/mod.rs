@@ -8,8 +8,7 @@ mod subword_vectors;
 mod word2vec_format;
 
 use fornax_core::{Array, Error, Floats, Result};
-
-use crate::word_index::WordIndex;
+use fornax_data::text::WordIndex;
 
 pub use evaluation::{AnalogyReport, AnalogySection, WordPairsReport};
 pub use query::{Analogy, Query};

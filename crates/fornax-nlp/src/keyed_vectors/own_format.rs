@@ -9,9 +9,9 @@ use std::path::Path;
 
 use fornax_core::{Error, Floats, Result};
 use fornax_data::files;
+use fornax_data::text::WordIndex;
 
 use super::KeyedVectors;
-use crate::word_index::WordIndex;
 
 pub(super) const MAGIC: &[u8; 8] = b"FORNAXWV";
 const VERSION: u32 = 1;

@@ -3,11 +3,10 @@
 use std::path::Path;
 
 use fornax_core::{Backend, Error, Result};
-use fornax_layers::Registry;
-use fornax_train::{load_network_with_extra, save_network_with_extra};
 
 use super::Tagger;
 use super::encoder::{LETTERS, SentenceEncoder};
+use crate::file;
 
 impl<B: Backend> Tagger<B> {
     /// Saves all of it in one file, whole or not at all. `fornax::load_network` reads its network alone.
@@ -15,8 +14,7 @@ impl<B: Backend> Tagger<B> {
     /// # Errors
     /// If the file cannot be written; an older one is then as it was.
     pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
-        let beside = serde_json::to_value(&self.encoder).expect("tokenizers and words have a JSON form");
-        save_network_with_extra(&self.network, beside, path)
+        file::save(&self.network, &self.encoder, path)
     }
 
     /// What [`save`](Self::save) wrote, on the default device.
@@ -33,12 +31,7 @@ impl<B: Backend> Tagger<B> {
     /// As for `load`.
     pub fn load_on(path: impl AsRef<Path>, device: B::Device) -> Result<Self> {
         let path = path.as_ref();
-        let mut registry = Registry::default();
-        fornax_sequence::register(&mut registry);
-        crate::register(&mut registry);
-        let (network, beside) = load_network_with_extra(path, &registry, device)?;
-        let encoder: SentenceEncoder = serde_json::from_value(beside)
-            .map_err(|error| Error::format(path, "metadata fornax", error, "the words of a tagger"))?;
+        let (network, encoder) = file::load::<B, SentenceEncoder>(path, "the words of a tagger", device)?;
         let inputs: Vec<_> = network.input_shapes().iter().map(|shape| shape.axes().to_vec()).collect();
         let wanted = [vec![None], vec![None, Some(LETTERS)], vec![None]];
         let outputs = network.output_shapes();

@@ -6,14 +6,14 @@ use std::path::Path;
 use fornax_core::{Array, Backend, Error, Result};
 use fornax_data::archive;
 use fornax_layers::layers::Dense;
-use fornax_layers::{Network, Registry, Sequential};
-use fornax_train::{load_network_with_extra, save_network_with_extra};
+use fornax_layers::{Network, Sequential};
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
 use super::encoder::TextEncoder;
 use super::{Kind, TextClassifier, TextTokenizer};
 use crate::fasttext_classifier::Header;
+use crate::file;
 use crate::{FastTextModel, FittedLogisticRegression, TfidfVectorizer};
 
 /// What the file has beside the network.
@@ -54,13 +54,10 @@ impl<B: Backend> TextClassifier<B> {
     /// # Errors
     /// If the file cannot be written; an older one is then as it was.
     pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
-        let beside = |input| {
-            let beside = Beside { class_names: self.class_names.clone(), input };
-            serde_json::to_value(&beside).expect("tokenizers and words have a JSON form")
-        };
+        let beside = |input| Beside { class_names: self.class_names.clone(), input };
         match &self.kind {
             Kind::Network { encoder, network } => {
-                save_network_with_extra(network, beside(InputRef::Words(encoder)), path)
+                file::save(network, &beside(InputRef::Words(encoder)), path)
             }
             Kind::FastText { tokenizer, model } => {
                 let (fasttext, arrays) = model.parts()?;
@@ -69,7 +66,7 @@ impl<B: Backend> TextClassifier<B> {
                 archive::write(path.as_ref(), VERSION, &header, &arrays)
             }
             Kind::Regression { tfidf, regression } => {
-                save_network_with_extra(&as_network::<B>(regression)?, beside(InputRef::Tfidf(tfidf)), path)
+                file::save(&as_network::<B>(regression)?, &beside(InputRef::Tfidf(tfidf)), path)
             }
         }
     }
@@ -101,12 +98,7 @@ impl<B: Backend> TextClassifier<B> {
             let kind = Kind::FastText { tokenizer: header.tokenizer, model: Box::new(model) };
             return Ok(Self { class_names: header.class_names, kind });
         }
-        let mut registry = Registry::default();
-        fornax_sequence::register(&mut registry);
-        let (network, beside) = load_network_with_extra(path, &registry, device)?;
-        let beside: Beside<Input> = serde_json::from_value(beside).map_err(|error| {
-            Error::format(path, "metadata fornax", error, "the words of a text classifier")
-        })?;
+        let (network, beside) = file::load(path, "the words of a text classifier", device)?;
         Self::of_parts(network, beside).map_err(|error| error.within(path.display()))
     }
 

@@ -3,11 +3,11 @@
 use std::path::Path;
 
 use fornax_core::{Backend, Error, Result};
-use fornax_layers::{Network, Registry};
-use fornax_train::{load_network_with_extra, save_network_with_extra};
+use fornax_layers::Network;
 
 use super::languages::Languages;
 use super::{Architecture, Translator};
+use crate::file;
 
 impl<B: Backend> Translator<B> {
     /// Saves all of it in one file, whole or not at all. `fornax::load_network` reads its network alone.
@@ -15,8 +15,7 @@ impl<B: Backend> Translator<B> {
     /// # Errors
     /// If the file cannot be written; an older one is then as it was.
     pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
-        let beside = serde_json::to_value(&self.languages).expect("tokenizers and words have a JSON form");
-        save_network_with_extra(&self.network, beside, path)
+        file::save(&self.network, &self.languages, path)
     }
 
     /// What [`save`](Self::save) wrote, on the default device.
@@ -33,11 +32,7 @@ impl<B: Backend> Translator<B> {
     /// As for `load`.
     pub fn load_on(path: impl AsRef<Path>, device: B::Device) -> Result<Self> {
         let path = path.as_ref();
-        let mut registry = Registry::default();
-        fornax_sequence::register(&mut registry);
-        let (network, beside) = load_network_with_extra(path, &registry, device)?;
-        let languages: Languages = serde_json::from_value(beside)
-            .map_err(|error| Error::format(path, "metadata fornax", error, "the words of a translator"))?;
+        let (network, languages) = file::load(path, "the words of a translator", device)?;
         Self::of_parts(languages, network).map_err(|error| error.within(path.display()))
     }
 

@@ -48,6 +48,19 @@ impl<B: Backend> WordVectors<B> {
     /// If the file cannot be read or is not such a file.
     pub fn load(path: impl AsRef<Path>, device: B::Device) -> Result<Self> {
         let path = path.as_ref();
+        match Self::load_any(path, device)? {
+            vectors if vectors.documents.is_none() => Ok(vectors),
+            _ => Err(Error::format(
+                path,
+                "documents",
+                "vectors of texts",
+                "those of words: DocumentVectors::load",
+            )),
+        }
+    }
+
+    /// With vectors of texts or without.
+    pub(super) fn load_any(path: &Path, device: B::Device) -> Result<Self> {
         let (header, mut arrays) = archive::read::<Header>(path, VERSION)?;
         let mut table = |name: &str| {
             let array = arrays.remove(name).map(|array| array.to_f32());
@@ -66,7 +79,7 @@ impl<B: Backend> WordVectors<B> {
         path: &Path,
         device: B::Device,
     ) -> Result<Self> {
-        let mut vectors = Self::load(path, device)?;
+        let mut vectors = Self::load_any(path, device)?;
         vectors.settings.checkpoint = settings.checkpoint.clone();
         vectors.settings.verbose = settings.verbose;
         if vectors.settings != *settings {

@@ -1,9 +1,11 @@
 //! [`ParagraphVectors`]: vectors of texts, by predicting their words.
 
 use std::path::Path;
+use std::sync::OnceLock;
 
 use fornax_core::ops::Examples;
 use fornax_core::{Backend, Error, Philox, Result};
+use rayon::prelude::*;
 
 use super::vectors::initial_rows;
 use super::windows::{Batch, Documents, Windows};
@@ -15,7 +17,7 @@ use crate::{Corpus, KeyedVectors};
 /// Where the architecture of the words is CBOW, a word is predicted from the mean of `d` and of the words around it
 /// (distributed memory, PV-DM); where it is skip-gram, each word of a text is predicted from `d` alone (distributed bag of words,
 /// PV-DBOW), and with [`train_words`](Self::train_words) from the words around it, too. All else is as in [`Word2Vec`], whose
-/// settings these are; there are no subwords.
+/// settings these are; there are no subwords. Of gensim's `Doc2Vec`, PV-DM and 10 epochs are the defaults; these are PV-DBOW and 5.
 ///
 /// Source: Q. Le, T. Mikolov, *Distributed Representations of Sentences and Documents*, ICML 2014 (arXiv 1405.4053); gensim's
 /// `Doc2Vec` with `dm_mean=1`.
@@ -81,14 +83,32 @@ impl ParagraphVectors {
             Ok(())
         })?;
         let documents = Documents { count, train_words: self.train_words };
-        Ok(DocumentVectors(self.words.fit_with(corpus, Some(documents), device)?))
+        Ok(DocumentVectors::of(self.words.fit_with(corpus, Some(documents), device)?))
     }
 }
 
 /// Vectors of texts that [`ParagraphVectors::fit`] made.
-pub struct DocumentVectors<B: Backend>(WordVectors<B>);
+pub struct DocumentVectors<B: Backend> {
+    vectors: WordVectors<B>,
+    inference: OnceLock<Inference>,
+}
+
+/// What [`DocumentVectors::infer`] needs of the vectors.
+struct Inference {
+    settings: Word2Vec,
+    inputs: Vec<f32>,
+    outputs: Vec<f32>,
+    windows: Windows,
+    /// The number of a text behind the last one, and its row.
+    number: u32,
+    row: usize,
+}
 
 impl<B: Backend> DocumentVectors<B> {
+    fn of(vectors: WordVectors<B>) -> Self {
+        Self { vectors, inference: OnceLock::new() }
+    }
+
     /// The number of texts.
     pub fn len(&self) -> usize {
         self.settings().count
@@ -101,7 +121,7 @@ impl<B: Backend> DocumentVectors<B> {
 
     /// The mean loss of a prediction in each epoch so far; on CPUs, of every 64th.
     pub fn losses(&self) -> &[f64] {
-        self.0.losses()
+        self.vectors.losses()
     }
 
     /// The vectors of the texts, each under its number in the corpus.
@@ -121,9 +141,9 @@ impl<B: Backend> DocumentVectors<B> {
         if tags.len() != self.len() {
             return Err(Error::data("tags", tags.len(), format!("{}, one a text", self.len())));
         }
-        let [mut inputs, _] = self.0.rows();
-        let dimension = self.0.settings.dimension;
-        KeyedVectors::new(tags, dimension, inputs.split_off(self.0.counts.len() * dimension))
+        let [mut inputs, _] = self.vectors.rows();
+        let dimension = self.vectors.settings.dimension;
+        KeyedVectors::new(tags, dimension, inputs.split_off(self.vectors.counts.len() * dimension))
     }
 
     /// The vectors of the words.
@@ -131,14 +151,14 @@ impl<B: Backend> DocumentVectors<B> {
     /// # Errors
     /// If they were not trained, or the training left a number that is not finite.
     pub fn words(&self) -> Result<KeyedVectors> {
-        if self.0.settings.architecture == Architecture::SkipGram && !self.settings().train_words {
+        if self.vectors.settings.architecture == Architecture::SkipGram && !self.settings().train_words {
             return Err(Error::argument("train_words", false, "true, for vectors of words"));
         }
-        self.0.keyed_vectors()
+        self.vectors.keyed_vectors()
     }
 
     /// The vector of a text that is not in the corpus: trained as those of the corpus were, for as many epochs, with all other
-    /// vectors as they are. The same text has the same vector each time.
+    /// vectors as they are. The same text has the same vector each time. The first call copies the tables to memory.
     ///
     /// # Errors
     /// If the text has no word that is known.
@@ -146,35 +166,68 @@ impl<B: Backend> DocumentVectors<B> {
         Ok(self.infer_batch(&[text])?.swap_remove(0))
     }
 
-    /// [`infer`](Self::infer) for several texts, which do not depend on each other.
+    /// [`infer`](Self::infer) for several texts, which do not depend on each other, on all threads.
     ///
     /// # Errors
     /// As for `infer`.
     pub fn infer_batch<S: AsRef<str>>(&self, texts: &[impl AsRef<[S]>]) -> Result<Vec<Vec<f32>>> {
-        let tables = self.0.rows();
-        let windows = Windows::new(&self.0.settings, &self.0.counts, self.0.documents);
-        let vector = |(at, text): (usize, &_)| {
+        let WordVectors { settings, counts, documents, .. } = &self.vectors;
+        let inference = self.inference.get_or_init(|| {
+            let [inputs, outputs] = self.vectors.rows();
+            let (settings, windows) = (settings.clone(), Windows::new(settings, counts, *documents));
+            let (number, row) = (self.len() as u32, counts.len() + self.len());
+            Inference { settings, inputs, outputs, windows, number, row }
+        });
+        let words = |(at, text): (usize, &_)| {
             let text: &[S] = AsRef::<[S]>::as_ref(text);
-            let words: Vec<u32> = text.iter().filter_map(|word| self.0.counts.index(word.as_ref())).collect();
-            if words.is_empty() {
-                return Err(Error::data(format!("text {at}"), "no word that is known", "at least one"));
+            let words: Vec<u32> = text.iter().filter_map(|word| counts.index(word.as_ref())).collect();
+            match words.is_empty() {
+                true => Err(Error::data(format!("text {at}"), "no word that is known", "at least one")),
+                false => Ok(words),
             }
-            Ok(self.inferred(words, &tables, &windows))
         };
-        texts.iter().enumerate().map(vector).collect()
+        let texts = texts.iter().enumerate().map(words).collect::<Result<Vec<_>>>()?;
+        Ok(texts.into_par_iter().map(|words| inference.vector(words)).collect())
     }
 
-    fn inferred(&self, words: Vec<u32>, [inputs, outputs]: &[Vec<f32>; 2], windows: &Windows) -> Vec<f32> {
-        let Word2Vec { dimension, epochs, seed, .. } = self.0.settings;
-        let document = self.0.counts.len() + self.len();
+    fn settings(&self) -> Documents {
+        self.vectors.documents.expect("vectors of texts")
+    }
+
+    /// Saves all of it, whole or not at all.
+    ///
+    /// # Errors
+    /// If the file cannot be written; an older one is then as it was.
+    pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
+        self.vectors.save(path)
+    }
+
+    /// Reads what [`save`](Self::save) wrote.
+    ///
+    /// # Errors
+    /// If the file cannot be read or is not such a file.
+    pub fn load(path: impl AsRef<Path>, device: B::Device) -> Result<Self> {
+        let path = path.as_ref();
+        let vectors = WordVectors::load_any(path, device)?;
+        match vectors.documents {
+            Some(_) => Ok(Self::of(vectors)),
+            None => Err(Error::format(path, "documents", "none", "vectors of texts")),
+        }
+    }
+}
+
+impl Inference {
+    fn vector(&self, words: Vec<u32>) -> Vec<f32> {
+        let Self { inputs, outputs, windows, row: document, .. } = self;
+        let Word2Vec { dimension, epochs, seed, .. } = self.settings;
+        let document = *document;
         let mut vector = initial_rows(seed, dimension, document..document + 1, dimension);
-        // As if it were the text behind the last one.
-        let batch = Batch { ends: vec![words.len()], words, numbers: vec![self.len() as u32] };
+        let batch = Batch { ends: vec![words.len()], words, numbers: vec![self.number] };
         let (mut examples, mut hidden, mut change) = (Examples::default(), vec![], vec![]);
         for epoch in 0..epochs {
             let random = Philox::new(seed).named("inference").stream(epoch as u64);
             windows.examples(&batch, random, &mut examples);
-            let alpha = self.0.settings.rate(epoch as f64 / epochs as f64) as f32;
+            let alpha = self.settings.rate(epoch as f64 / epochs as f64) as f32;
             for [rows, right, wrong] in examples.iter() {
                 if !rows.contains(&(document as u32)) {
                     continue;
@@ -200,30 +253,5 @@ impl<B: Backend> DocumentVectors<B> {
             }
         }
         vector
-    }
-
-    fn settings(&self) -> Documents {
-        self.0.documents.expect("vectors of texts")
-    }
-
-    /// Saves all of it, whole or not at all.
-    ///
-    /// # Errors
-    /// If the file cannot be written; an older one is then as it was.
-    pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
-        self.0.save(path)
-    }
-
-    /// Reads what [`save`](Self::save) wrote.
-    ///
-    /// # Errors
-    /// If the file cannot be read or is not such a file.
-    pub fn load(path: impl AsRef<Path>, device: B::Device) -> Result<Self> {
-        let path = path.as_ref();
-        let vectors = WordVectors::load(path, device)?;
-        match vectors.documents {
-            Some(_) => Ok(Self(vectors)),
-            None => Err(Error::format(path, "documents", "none", "vectors of texts")),
-        }
     }
 }

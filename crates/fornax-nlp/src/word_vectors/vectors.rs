@@ -278,11 +278,15 @@ fn table_rows<B: Backend>(
     let outputs = [settings.negative > 0, settings.hierarchical_softmax].map(usize::from);
     let ngrams = settings.subwords.map_or(0, |subwords| subwords.buckets);
     let inputs = (counts.len() + ngrams).saturating_add(documents.map_or(0, |documents| documents.count));
+    if inputs > u32::MAX as usize {
+        let wanted = "less than 2^32 together";
+        return Err(Error::data("vectors", format!("{inputs} of words, n-grams and texts"), wanted));
+    }
     let rows = [inputs, counts.len() * outputs.iter().sum::<usize>()];
     let width =
         settings.dimension.checked_add(64).map_or(usize::MAX, |_| B::padded_width(settings.dimension));
     let fits = |rows: usize| rows.checked_mul(width).is_some_and(|len| len <= isize::MAX as usize / 8);
-    if !rows.into_iter().all(fits) || inputs > u32::MAX as usize {
+    if !rows.into_iter().all(fits) {
         let wanted = format!("tables of {inputs} rows that memory holds");
         return Err(Error::argument("dimension", settings.dimension, wanted));
     }

@@ -204,6 +204,9 @@ impl Word2Vec {
                 return Err(Error::argument(name, value, "at least 1"));
             }
         }
+        if u32::try_from(self.window).is_err() {
+            return Err(Error::argument("window", self.window, "less than 2^32"));
+        }
         if self.negative == 0 && !self.hierarchical_softmax {
             return Err(Error::argument("negative", 0, "at least 1 without hierarchical softmax"));
         }

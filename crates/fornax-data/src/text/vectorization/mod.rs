@@ -10,8 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use settings::{Occurrences, Settings};
 
-use super::{Padding, Side, Tokenizer};
-use crate::preprocessing::StringLookup;
+use super::{Padding, Side, Tokenizer, WordIndex};
 
 /// What [`TextVectorization`] makes of a text.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -55,7 +54,8 @@ pub enum VectorizationMode {
 #[serde(default, try_from = "Settings", into = "Settings")]
 pub struct TextVectorization {
     settings: Settings,
-    lookup: StringLookup,
+    /// The vocabulary, which the settings have in a file only.
+    words: WordIndex,
 }
 
 impl Default for TextVectorization {
@@ -67,7 +67,7 @@ impl Default for TextVectorization {
 impl TextVectorization {
     /// The defaults, without a vocabulary.
     pub fn new() -> Self {
-        Self { settings: Settings::default(), lookup: StringLookup::new() }
+        Self { settings: Settings::default(), words: WordIndex::default() }
     }
 
     /// How texts become words.
@@ -123,7 +123,7 @@ impl TextVectorization {
     /// # Errors
     /// If a setting makes no sense, or there is no token.
     pub fn fit<S: AsRef<str> + Sync>(mut self, texts: &[S]) -> Result<Self> {
-        (self.settings.vocabulary, self.settings.idf_weights) = (vec![], vec![]);
+        self.settings.idf_weights = vec![];
         self.settings.check()?;
         let merged = self.settings.counts(texts);
         if merged.is_empty() {
@@ -164,17 +164,17 @@ impl TextVectorization {
 
     /// The tokens, without the places of padding and of unknown ones.
     pub fn vocabulary(&self) -> &[String] {
-        &self.settings.vocabulary
+        self.words.words()
     }
 
     /// The number of indices: the `input_dim` of an embedding behind it.
     pub fn len(&self) -> usize {
-        self.settings.special_count() + self.settings.vocabulary.len()
+        self.settings.special_count() + self.vocabulary().len()
     }
 
     /// Whether there is no vocabulary yet.
     pub fn is_empty(&self) -> bool {
-        self.settings.vocabulary.is_empty()
+        self.vocabulary().is_empty()
     }
 
     /// The length of a row of [`apply`](Self::apply); none where it is that of the longest text.
@@ -233,11 +233,11 @@ impl TextVectorization {
         if self.is_empty() {
             return Err(Error::argument("vocabulary", "none", "one that is fitted or given"));
         }
-        let unknown = self.settings.special_count() - 1;
+        let first = self.settings.special_count() as i32;
         let ids = |text: &S| {
-            let mut ids = vec![];
+            let mut ids = Vec::with_capacity(most.min(256));
             self.settings.try_visit(text.as_ref(), &mut |token| {
-                ids.push(self.lookup.position(token).unwrap_or(unknown) as i32);
+                ids.push(self.words.get(token).map_or(first - 1, |place| first + place as i32));
                 if ids.len() < most { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
             });
             ids
@@ -249,7 +249,7 @@ impl TextVectorization {
 impl TryFrom<Settings> for TextVectorization {
     type Error = Error;
 
-    fn try_from(settings: Settings) -> Result<Self> {
+    fn try_from(mut settings: Settings) -> Result<Self> {
         settings.check()?;
         let (tokens, weights) = (settings.vocabulary.len(), settings.idf_weights.len());
         let wanted = if settings.output_mode == VectorizationMode::TfIdf { tokens } else { 0 };
@@ -260,22 +260,25 @@ impl TryFrom<Settings> for TextVectorization {
                 format!("{wanted}, as fitted"),
             ));
         }
-        let mut lookup = StringLookup::new();
-        if settings.output_mode == VectorizationMode::Int {
-            lookup = lookup.mask_token("");
+        let indices = settings.special_count() + tokens;
+        if let Some(most) = settings.max_tokens.filter(|&most| most < indices) {
+            return Err(Error::argument("max_tokens", most, format!("at least {indices}, as there are")));
         }
-        if let Some(most) = settings.max_tokens {
-            lookup = lookup.max_tokens(most);
+        if settings.output_mode == VectorizationMode::Int && settings.vocabulary.iter().any(String::is_empty)
+        {
+            return Err(Error::data(
+                "vocabulary",
+                "an empty token, which stands for padding",
+                "other tokens only",
+            ));
         }
-        if tokens > 0 {
-            lookup = lookup.with_vocabulary(settings.vocabulary.iter().cloned())?;
-        }
-        Ok(Self { settings, lookup })
+        let words = WordIndex::new(std::mem::take(&mut settings.vocabulary))?;
+        Ok(Self { settings, words })
     }
 }
 
 impl From<TextVectorization> for Settings {
     fn from(vectorization: TextVectorization) -> Self {
-        vectorization.settings
+        Self { vocabulary: vectorization.words.into_words(), ..vectorization.settings }
     }
 }
