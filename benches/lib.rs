@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 mod random;
+pub mod recommend;
 pub mod recurrent;
 mod work;
 

@@ -3,7 +3,7 @@
 //!
 //! `MODEL-fit` is a training step inside `fit` (batch 32; the large models have their own), `MODEL-fit-lazy` one that moves
 //! the looked-up rows of an embedding only; `MODEL-predict` a prediction a sample at batch 32; `MODEL-predict-1` a
-//! prediction of one sample; `lstm`, `gru` and their kin are in `recurrent.rs`; `beam-decode` 32 steps of five beams for 8
+//! prediction of one sample; `lstm`, `gru` and their kin are in `recurrent.rs`, those of recommenders in `recommend.rs`; `beam-decode` 32 steps of five beams for 8
 //! sources of 20 ids. `word2vec-skipgram`, `-cbow`, `-subword` and `-exact` are an epoch over the corpus that `FORNAX_WORDS` names.
 //! `text-vectorize` makes rows of 200 indices of the reviews that `FORNAX_REVIEWS` names, with a vocabulary learned before.
 //! `gemm` and `copy` are the ceilings of the machine: a product of matrices of 1024 x 1024 and a copy of 8 MiB.
@@ -17,7 +17,7 @@ use fornax::nlp::{Determinism, Subwords, WordCounts, WordVectors};
 use fornax::prelude::*;
 use fornax::sequence::decoding::{BeamSearch, Limits, TransformerStep};
 use fornax::{Error, Result};
-use fornax_benches::{batch_size, model_with, multiply_adds, recurrent, samples, translator};
+use fornax_benches::{batch_size, model_with, multiply_adds, recommend, recurrent, samples, translator};
 
 fn main() -> Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -50,6 +50,7 @@ fn time<B: Backend>(bench: &str) -> Result<f64> {
         "beam-decode" => return beam_decode::<B>(),
         "text-vectorize" => return vectorize(),
         _ if bench.starts_with("word2vec-") => return word2vec::<B>(bench),
+        _ if recommend::BENCHES.contains(&bench) => return recommend::time(bench),
         _ if recurrent::BENCHES.contains(&bench) => {
             return repeat(40, recurrent::forward_backward::<B>(bench)?);
         }

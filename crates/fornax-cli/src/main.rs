@@ -5,7 +5,6 @@ mod data;
 mod demo;
 mod device;
 mod recommend;
-mod recommender;
 mod sequences;
 mod text;
 mod vectors;

@@ -1,21 +1,8 @@
 //! `fornax recommend` from a log to a file to lists, and what it says of wrong ones.
 
-use std::path::Path;
-use std::process::Command;
+mod common;
 
-/// What the command prints, or what it says on failing.
-fn fornax(folder: &Path, arguments: &str) -> Result<String, String> {
-    let output = Command::new(env!("CARGO_BIN_EXE_fornax"))
-        .current_dir(folder)
-        .args(arguments.split(' '))
-        .output()
-        .unwrap();
-    let text = |bytes| String::from_utf8(bytes).unwrap();
-    match output.status.success() {
-        true => Ok(text(output.stdout)),
-        false => Err(text(output.stderr)),
-    }
-}
+use common::fornax;
 
 /// Users of tea and milk, and of rum and lime; one has tea alone.
 const LOG: &str = "ann,tea\nann,milk\nbob,tea\nbob,milk\ncid,tea\ndan,rum\ndan,lime\neve,rum\neve,lime\n";
@@ -40,6 +27,10 @@ fn a_log_becomes_a_file_that_answers() {
         let reasons = fornax(folder, "recommend list m.fornax cid -k 1 --explain").unwrap();
         assert!(reasons.contains("because of tea "), "{model}: {reasons}");
     }
+    let bpr = "recommend train log.csv --output m.fornax --model bpr --factors 4 --learning-rate 0.1";
+    fornax(folder, bpr).unwrap();
+    assert!(fornax(folder, "recommend list m.fornax cid -k 1").unwrap().starts_with("cid\tmilk\t"));
+    assert!(fornax(folder, "recommend similar m.fornax lime -k 1").unwrap().starts_with("rum\t"));
     fornax(folder, "recommend train log.csv --output m.fornax --model popularity").unwrap();
     assert_eq!(fornax(folder, "recommend list m.fornax dan -k 1").unwrap(), "dan\ttea\t3.0000\n");
 }
@@ -53,6 +44,8 @@ fn faults_are_said() {
     assert!(fault("recommend train missing.csv --output m").contains("missing.csv"));
     assert!(fault("recommend train log.csv --output m --factors 0").contains("factors: found 0"));
     assert!(!folder.join("m").exists());
+    fornax(folder, "recommend train log.csv --output m --model bpr --iterations 1").unwrap();
+    assert!(fault("recommend list m --history tea").contains("found bpr, wanted one that takes a history"));
     fornax(folder, "recommend train log.csv --output m --model popularity").unwrap();
     assert!(fault("recommend list m zoe").contains("user: found zoe, wanted one of the 5 that are known"));
     assert!(fault("recommend similar m tea").contains("found popularity, wanted one that knows which items"));

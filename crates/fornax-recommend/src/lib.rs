@@ -33,10 +33,10 @@ pub use evaluation::{Evaluation, Interval, RankingMetric, RankingReport, RatingE
 pub use ids::{Id, Ids, Index, ItemIndex, UserIndex};
 pub use interactions::{Duplicates, Event, Interactions};
 pub use models::{
-    Baseline, BaselineModel, Centering, CoClustering, CoClusteringModel, Ease, EaseModel, Factors, FunkSvd,
-    FunkSvdModel, Ials, IalsModel, Neighbours, NeighboursModel, Nmf, NmfModel, Popularity, PopularityModel,
-    Predict, PureSvd, PureSvdModel, Similarity, SlopeOne, SlopeOneModel, StoredModel, SvdPlusPlus,
-    SvdPlusPlusModel,
+    Baseline, BaselineModel, Bpr, BprModel, Centering, CoClustering, CoClusteringModel, Ease, EaseModel,
+    Factors, FunkSvd, FunkSvdModel, Ials, IalsModel, Negatives, Neighbours, NeighboursModel, Nmf, NmfModel,
+    Popularity, PopularityModel, Predict, PureSvd, PureSvdModel, Similarity, SlopeOne, SlopeOneModel, Solver,
+    StoredModel, SvdPlusPlus, SvdPlusPlusModel,
 };
 pub use readers::{Delimited, Field, MovieLens, lightgcn, movielens, sequences};
 pub use recommend::{Explain, Filter, FoldIn, Recommend, Score, Scored, Similar};

@@ -6,7 +6,7 @@ use common::{Log, by_threads, random_log};
 use fornax_core::Philox;
 use fornax_recommend::{
     Duplicates, Ease, Explain, Filter, FoldIn, Ials, Index, Interactions, ItemIndex, PureSvd, Recommend,
-    Score, Similar, UserIndex,
+    Score, Similar, Solver, UserIndex,
 };
 use nalgebra::{DMatrix, DVector};
 use proptest::prelude::*;
@@ -31,7 +31,7 @@ proptest! {
     ) {
         let log = log(users, items, count, seed);
         let settings = Ials::new(factors).alpha(alpha).regularization(regularization).frequency(frequency);
-        let model = settings.seed(seed).iterations(12).fit(&log).unwrap();
+        let model = settings.seed(seed).compute_objective(true).iterations(12).fit(&log).unwrap();
         let objectives = model.objectives();
         prop_assert_eq!(objectives.len(), 12);
         for two in objectives.windows(2) {
@@ -46,7 +46,7 @@ fn the_objective_is_the_one_stated() {
     let log = log(20, 15, 120, 1);
     let (alpha, regularization, frequency) = (3.0, 0.7, 0.5);
     let model = Ials::new(5).alpha(alpha).regularization(regularization).frequency(frequency);
-    let model = model.iterations(40).fit(&log).unwrap();
+    let model = model.compute_objective(true).iterations(40).fit(&log).unwrap();
     let (matrix, columns) = (log.matrix(), log.matrix().transposed());
     let mut wanted = 0.0f64;
     let ridge = |count: usize, all: usize| {
@@ -199,12 +199,39 @@ fn permutations_of_the_log_permute_results() {
     }
 }
 
+/// Conjugate gradients come to the objective of exact half steps; one step each comes nearer to it in more iterations.
+#[test]
+fn conjugate_gradients_come_near_to_exact_steps() {
+    let log = log(200, 150, 4000, 5);
+    let last = |settings: Ials| *settings.fit(&log).unwrap().objectives().last().unwrap();
+    let settings = Ials::new(20).alpha(10.0).regularization(2.0).frequency(0.5).compute_objective(true);
+    let exact = last(settings.clone().iterations(30));
+    for (steps, tolerance) in [(1, 0.03), (3, 0.01), (20, 0.003)] {
+        let near = settings.clone().solver(Solver::ConjugateGradient { steps });
+        let [few, many] = [3, 30].map(|iterations| last(near.clone().iterations(iterations)));
+        assert!(
+            many < few && (many / exact - 1.0).abs() < tolerance,
+            "{steps} steps: {few}, {many}, {exact}"
+        );
+    }
+    // Enough steps are the solution.
+    let settings = settings.iterations(2).compute_objective(false);
+    let exact = settings.fit(&log).unwrap();
+    let near = settings.solver(Solver::ConjugateGradient { steps: 60 }).fit(&log).unwrap();
+    for user in (0..200).map(UserIndex::new) {
+        let [near, exact] = [&near, &exact].map(|model| model.scores(user).unwrap());
+        assert!(near.iter().zip(&exact).all(|(a, b)| (a - b).abs() < 1e-3), "{near:?}, {exact:?}");
+    }
+}
+
 #[test]
 fn any_number_of_threads_gives_the_same_bits() {
     let log = log(300, 250, 9000, 8);
     let [one, two, four] = by_threads(|| {
-        let ials = Ials::new(24).iterations(3).fit(&log).unwrap();
-        (ials.objectives().to_vec(), ials, Ease::new().fit(&log).unwrap())
+        let settings = Ials::new(24).iterations(3).compute_objective(true);
+        let ials = settings.fit(&log).unwrap();
+        let near = settings.solver(Solver::ConjugateGradient { steps: 3 }).fit(&log).unwrap();
+        (ials.objectives().to_vec(), ials, near, Ease::new().fit(&log).unwrap())
     });
     assert!(one == two && one == four);
     assert_ne!(Ials::new(24).iterations(3).seed(1).fit(&log).unwrap(), one.1);
@@ -216,6 +243,8 @@ fn what_cannot_be_fitted_is_an_error() {
     let fault = |model: Ials| model.fit(&log).map(|_| ()).unwrap_err().to_string();
     assert_eq!(fault(Ials::new(0)), "factors: found 0, wanted at least 1");
     assert_eq!(fault(Ials::new(2).iterations(0)), "iterations: found 0, wanted at least 1");
+    let solver = Solver::ConjugateGradient { steps: 0 };
+    assert_eq!(fault(Ials::new(2).solver(solver)), "steps: found 0, wanted at least 1");
     assert!(fault(Ials::new(2).alpha(0.0)).starts_with("alpha: found 0"));
     assert!(fault(Ials::new(2).regularization(f32::NAN)).starts_with("regularization: found NaN"));
     assert!(fault(Ials::new(2).frequency(-1.0)).starts_with("frequency: found -1"));

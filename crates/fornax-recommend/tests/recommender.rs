@@ -2,8 +2,8 @@
 
 use fornax_core::Philox;
 use fornax_recommend::{
-    Duplicates, Ease, EaseModel, Explain, FoldIn, Ials, IalsModel, Interactions, Popularity, PopularityModel,
-    PureSvd, PureSvdModel, Recommend, Recommender, Similar, StoredModel, stored_kind,
+    Bpr, Duplicates, Ease, EaseModel, Explain, FoldIn, Ials, IalsModel, Interactions, Popularity,
+    PopularityModel, PureSvd, PureSvdModel, Recommend, Recommender, Similar, StoredModel, stored_kind,
 };
 
 type Log = Interactions<u32, String>;
@@ -59,6 +59,10 @@ fn every_model_comes_back() {
     comes_back(Ials::new(5).iterations(3).fit(&log).unwrap(), &log, all::<IalsModel>);
     comes_back(Ease::new().binary(false).regularization(5.0).fit(&log).unwrap(), &log, all::<EaseModel>);
     comes_back(Ease::new().regularization(5.0).fit(&log).unwrap(), &log, all::<EaseModel>);
+    comes_back(Bpr::new(5).iterations(3).fit(&log).unwrap(), &log, |recommender| {
+        let similar = recommender.similar_items("item 3", 4).unwrap();
+        similar.into_iter().map(|(item, score)| (item.clone(), score)).collect()
+    });
     comes_back(Popularity::new().fit(&log).unwrap(), &log, |_| vec![]);
 }
 

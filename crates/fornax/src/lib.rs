@@ -83,7 +83,7 @@ pub mod prelude {
     };
     pub use fornax_optim::{Adadelta, Adagrad, Adam, AdamW, Adamax, Lion, Nadam, RMSprop, SGD, Schedule};
     pub use fornax_recommend::{
-        Duplicates, Ease, Evaluation, Explain, Filter, FoldIn, Ials, Interactions, Popularity, PureSvd,
+        Bpr, Duplicates, Ease, Evaluation, Explain, Filter, FoldIn, Ials, Interactions, Popularity, PureSvd,
         RankingMetric, Recommend, Score, Similar, TruncatedSvd, movielens,
     };
     pub use fornax_sequence::crf::{CRF, CrfLoss};

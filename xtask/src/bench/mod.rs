@@ -5,14 +5,14 @@ mod race;
 mod recorded;
 mod report;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 
 use crate::Outcome;
 use crate::process::{cargo, check, flag, nothing_left, option, root, target};
 use race::{Contender, Times};
 
-const BENCHES: [&str; 26] = [
+const BENCHES: [&str; 32] = [
     "dense-fit",
     "dense-predict",
     "dense-predict-1",
@@ -38,21 +38,52 @@ const BENCHES: [&str; 26] = [
     "word2vec-cbow",
     "word2vec-exact",
     "word2vec-subword",
+    "ials-cholesky",
+    "ials-cg",
+    "bpr",
+    "topk",
+    "svd-sparse",
+    "svd-listing",
     "dense-process",
 ];
 
-/// Benches that read a corpus, by how their names start: the environment variable that names it, the script that makes it, and
-/// what of.
-const CORPORA: [(&str, &str, &str, &str); 2] = [
-    ("word2vec-", "FORNAX_WORDS", "words.py", "wiki-en/enwiki_articles.txt.gz"),
-    ("text-vectorize", "FORNAX_REVIEWS", "reviews.py", "imdb/aclImdb_labelled.tar.gz"),
+/// A file that benches read.
+struct Corpus {
+    /// How the names of the benches start.
+    starts: &'static [&'static str],
+    /// The environment variable that names the file.
+    variable: &'static str,
+    /// The script that makes it, and what of; of nothing where it is drawn.
+    script: &'static str,
+    source: Option<&'static str>,
+}
+
+const CORPORA: [Corpus; 3] = [
+    Corpus {
+        starts: &["word2vec-"],
+        variable: "FORNAX_WORDS",
+        script: "words.py",
+        source: Some("wiki-en/enwiki_articles.txt.gz"),
+    },
+    Corpus {
+        starts: &["text-vectorize"],
+        variable: "FORNAX_REVIEWS",
+        script: "reviews.py",
+        source: Some("imdb/aclImdb_labelled.tar.gz"),
+    },
+    Corpus {
+        starts: &["ials-", "bpr", "topk", "svd-sparse"],
+        variable: "FORNAX_INTERACTIONS",
+        script: "interactions.py",
+        source: None,
+    },
 ];
 
 /// Models of `--shapes random`.
 const DRAWN: usize = 6;
 
 /// Peer, script, variant.
-const PEERS: [(&str, &str, &str); 7] = [
+const PEERS: [(&str, &str, &str); 9] = [
     ("keras", "keras_peer.py", "default"),
     ("keras-jit", "keras_peer.py", "jit"),
     ("torch", "torch_peer.py", "eager"),
@@ -60,11 +91,13 @@ const PEERS: [(&str, &str, &str); 7] = [
     ("onnxruntime", "onnx_peer.py", "default"),
     ("gensim", "gensim_peer.py", "default"),
     ("fasttext", "fasttext_peer.py", "default"),
+    ("implicit-cg", "implicit_peer.py", "cg"),
+    ("implicit-cholesky", "implicit_peer.py", "cholesky"),
 ];
 
 const BACKENDS: [&str; 2] = ["flex", "ndarray"];
 
-const REQUIREMENTS: [&str; 7] = [
+const REQUIREMENTS: [&str; 8] = [
     "tensorflow-cpu==2.21.*",
     "keras==3.15.1",
     "torch",
@@ -72,6 +105,7 @@ const REQUIREMENTS: [&str; 7] = [
     "onnx",
     "gensim==4.4.*",
     "fasttext-wheel",
+    "implicit==0.7.*",
 ];
 
 pub(crate) fn run(arguments: &[String]) -> Outcome {
@@ -97,15 +131,16 @@ pub(crate) fn run(arguments: &[String]) -> Outcome {
         .filter(|bench| bench.contains(&filter))
         .partition(|bench| bench.ends_with("-process"));
     let mut corpora = vec![];
-    for (start, variable, script, source) in CORPORA {
-        let reads = |bench: &String| bench.starts_with(start);
-        match &data {
+    for Corpus { starts, variable, script, source } in CORPORA {
+        let reads = |bench: &String| starts.iter().any(|start| bench.starts_with(start));
+        match (&data, source) {
             _ if !benches.iter().any(reads) => {}
-            Some(data) => corpora.push((variable, corpus(script, &data.join(source))?)),
-            None if benches.iter().all(reads) => {
-                return Err(format!("{start} needs --data DIR with {source}"));
+            (_, None) => corpora.push((variable, corpus(script, None)?)),
+            (Some(data), Some(source)) => corpora.push((variable, corpus(script, Some(data.join(source)))?)),
+            (None, Some(source)) if benches.iter().all(reads) => {
+                return Err(format!("{} needs --data DIR with {source}", starts[0]));
             }
-            None => benches.retain(|bench| !reads(bench)),
+            (None, Some(_)) => benches.retain(|bench| !reads(bench)),
         }
     }
     if processes.is_empty() && benches.is_empty() {
@@ -141,13 +176,13 @@ pub(crate) fn run(arguments: &[String]) -> Outcome {
     Ok(())
 }
 
-/// The text that a script makes of a data set, the same file for all.
-fn corpus(script: &str, source: &Path) -> Result<PathBuf, String> {
+/// The file that a script makes of a data set or draws, the same one for all.
+fn corpus(script: &str, source: Option<PathBuf>) -> Result<PathBuf, String> {
     let path = target().join(script).with_extension("txt");
     if !path.exists() {
         let partial = path.with_extension("partial");
         let mut command = Command::new(environment()?);
-        command.arg(root().join("benches/peers").join(script)).arg(source);
+        command.arg(root().join("benches/peers").join(script)).args(source);
         check(command.arg(&partial), script)?;
         std::fs::rename(&partial, &path).map_err(|error| format!("{}: {error}", path.display()))?;
     }

@@ -1,14 +1,18 @@
 //! Linear algebra over slices, for crates that need no tensor.
 
 mod cholesky;
+mod conjugate;
 mod matrix;
 mod normal;
+mod pairwise;
 mod sparse;
 mod top_k;
 
 pub use cholesky::spd_inverse;
+pub use conjugate::{ConjugateGradients, RowEquations};
 pub use matrix::{Matrix, Number, multiply};
 pub use normal::NormalEquations;
+pub use pairwise::PairwiseRanking;
 pub use sparse::SparseRows;
 pub use top_k::TopK;
 

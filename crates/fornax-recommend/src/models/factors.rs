@@ -75,6 +75,10 @@ impl Factors {
         }
     }
 
+    pub(crate) fn is_finite(&self) -> bool {
+        self.users.iter().chain(self.items.iter()).all(|x| x.is_finite())
+    }
+
     /// The elements of a vector.
     pub fn width(&self) -> usize {
         self.width

@@ -1,5 +1,6 @@
 //! Models, one a file.
 
+mod bpr;
 mod ease;
 mod factors;
 mod ials;
@@ -8,9 +9,10 @@ mod pure_svd;
 mod ratings;
 mod stored;
 
+pub use bpr::{Bpr, BprModel, Negatives};
 pub use ease::{Ease, EaseModel};
 pub use factors::Factors;
-pub use ials::{Ials, IalsModel};
+pub use ials::{Ials, IalsModel, Solver};
 pub use popularity::{Popularity, PopularityModel};
 pub use pure_svd::{PureSvd, PureSvdModel};
 pub use ratings::{

@@ -1,17 +1,20 @@
-//! [`Ials`]: implicit alternating least squares (Hu, Koren and Volinsky 2008), each side solved exactly.
+//! [`Ials`]: implicit alternating least squares (Hu, Koren and Volinsky 2008).
 
-use fornax_core::linalg::{Matrix, NormalEquations, multiply};
+mod half_steps;
+
+use fornax_core::linalg::NormalEquations;
 use fornax_core::{Array, Error, Philox, Result};
 use fornax_data::archive::MappedArrays;
-use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
+use half_steps::{Row, gram_of, half, objective};
+
 use super::factors::{Factors, by_factors};
 use super::stored::{self, StoredModel, json};
-use crate::ids::{Index, ItemIndex, UserIndex};
+use crate::ids::{Index, ItemIndex};
 use crate::recommend::{Explain, FoldIn, Score, Scored, check, contributions, sorted_history};
-use crate::sparse::{SparseMatrix, UserItems};
+use crate::sparse::UserItems;
 
 /// Vectors `x_u` and `y_v` that minimize
 ///
@@ -21,10 +24,10 @@ use crate::sparse::{SparseMatrix, UserItems};
 /// `l_u = regularization (n_u + n / alpha)^frequency` with the number `n_u` of the user's interactions and `n` of all items, and
 /// so for items (Rendle, Krichene, Zhang and Koren 2022, whose weight of unknown pairs is `1 / alpha`).
 ///
-/// Users are solved for while items stand still, then items; each step finds the minimum, so that the objective never rises. A
-/// row's matrix is built by blocks and solved by a Cholesky factorization. The result does not depend on the number of threads.
+/// Users are solved for while items stand still, then items. With [`Solver::Cholesky`] each step finds the minimum, so that the
+/// objective never rises. The result does not depend on the number of threads.
 ///
-/// Defaults: alpha 1, regularization 1, frequency 0 (`l` is the same for all), 15 iterations, seed 0; the initial vectors of
+/// Defaults: alpha 1, regularization 1, frequency 0 (`l` is the same for all), 15 iterations, seed 0, no objectives; the initial vectors of
 /// items are normal, with a variance of `0.01 / factors`.
 ///
 /// ```
@@ -44,7 +47,24 @@ pub struct Ials {
     regularization: f32,
     frequency: f32,
     iterations: usize,
+    solver: Solver,
+    compute_objective: bool,
     seed: u64,
+}
+
+/// How the vectors of one side are found while the other stands still.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Solver {
+    /// Exactly: a row's matrix is built by blocks and solved by a Cholesky factorization. For `f` factors and `n` interactions
+    /// that takes `n f² + f³ / 3` operations a row.
+    #[default]
+    Cholesky,
+    /// Nearly: so many steps of the conjugate gradient method from where the vectors are, `4 (n f + f²)` operations each, as the
+    /// library `implicit` does with 3 (Takács, Pilászy and Tikk 2011). Faster where there are many factors.
+    ConjugateGradient {
+        /// The steps of each row, at least 1.
+        steps: usize,
+    },
 }
 
 /// A fitted [`Ials`].
@@ -76,7 +96,16 @@ impl Settings {
 impl Ials {
     /// With so many factors.
     pub fn new(factors: usize) -> Self {
-        Self { factors, alpha: 1.0, regularization: 1.0, frequency: 0.0, iterations: 15, seed: 0 }
+        Self {
+            factors,
+            alpha: 1.0,
+            regularization: 1.0,
+            frequency: 0.0,
+            iterations: 15,
+            solver: Solver::default(),
+            compute_objective: false,
+            seed: 0,
+        }
     }
 
     /// How much more an interaction of weight 1 counts than an unknown pair. The confidence of the library `implicit` is
@@ -98,6 +127,16 @@ impl Ials {
     /// How often both sides are solved for.
     pub fn iterations(self, iterations: usize) -> Self {
         Self { iterations, ..self }
+    }
+
+    /// How the vectors of one side are found.
+    pub fn solver(self, solver: Solver) -> Self {
+        Self { solver, ..self }
+    }
+
+    /// Whether the objective is computed after each iteration; see [`IalsModel::objectives`].
+    pub fn compute_objective(self, compute_objective: bool) -> Self {
+        Self { compute_objective, ..self }
     }
 
     /// The seed of the initial vectors.
@@ -129,12 +168,14 @@ impl Ials {
         }
         let mut objectives = vec![];
         for _ in 0..self.iterations {
-            half(matrix, &items, &mut users, width, settings)?;
-            let gram = half(&transposed, &users, &mut items, width, settings)?;
-            objectives.push(objective(matrix, &transposed, [&users, &items], &gram, width, settings));
+            half(matrix, &items, &mut users, width, settings, self.solver)?;
+            let gram = half(&transposed, &users, &mut items, width, settings, self.solver)?;
+            if self.compute_objective {
+                objectives.push(objective(matrix, &transposed, [&users, &items], &gram, width, settings));
+            }
         }
         // Users last: a known user and one with the same history have the same vector.
-        let gram = half(matrix, &items, &mut users, width, settings)?;
+        let gram = half(matrix, &items, &mut users, width, settings, self.solver)?;
         let narrow = |table: &[f32]| -> Vec<f32> {
             table.chunks_exact(width).flat_map(|row| &row[..self.factors]).copied().collect()
         };
@@ -149,6 +190,9 @@ impl Ials {
         if self.iterations == 0 {
             return Err(Error::argument("iterations", 0, "at least 1"));
         }
+        if self.solver == (Solver::ConjugateGradient { steps: 0 }) {
+            return Err(Error::argument("steps", 0, "at least 1"));
+        }
         for (name, value) in [("alpha", self.alpha), ("regularization", self.regularization)] {
             if !(value > 0.0 && value.is_finite()) {
                 return Err(Error::argument(name, value, "a finite number above 0"));
@@ -161,118 +205,13 @@ impl Ials {
     }
 }
 
-/// Solves for every row of `out` against the `table` of the other side, and returns the Gram matrix of that.
-fn half<R: Index, C: Index>(
-    matrix: &SparseMatrix<R, C>,
-    table: &[f32],
-    out: &mut [f32],
-    width: usize,
-    settings: Settings,
-) -> Result<Vec<f32>> {
-    let mut gram = vec![0.0; width * width];
-    gram_of(table, width, &mut gram);
-    const ROWS: usize = 32;
-    let solved = out.par_chunks_mut(ROWS * width).enumerate().try_for_each_init(
-        || Row::new(width),
-        |row, (chunk, out)| {
-            for (at, out) in out.chunks_exact_mut(width).enumerate() {
-                let index = R::new((chunk * ROWS + at) as u32);
-                let (columns, values) = matrix.row(index);
-                let solution = row.solve(columns, values, table, &gram, matrix.columns(), settings);
-                let solution =
-                    solution.map_err(|error| error.within(format!("{} {}", R::NAME, index.get())))?;
-                out.copy_from_slice(solution);
-            }
-            Ok(())
-        },
-    );
-    solved.map(|()| gram)
-}
-
-fn gram_of(table: &[f32], width: usize, out: &mut [f32]) {
-    let table = Matrix::new(table, table.len() / width, width);
-    multiply(1.0, table.t(), table, 0.0, out, width);
-}
-
-/// What solving for a row needs.
-struct Row {
-    equations: NormalEquations,
-    weights: Vec<f32>,
-    right: Vec<f32>,
-}
-
-impl Row {
-    fn new(width: usize) -> Self {
-        Self { equations: NormalEquations::new(width), weights: vec![], right: vec![] }
-    }
-
-    fn solve(
-        &mut self,
-        columns: &[u32],
-        values: &[f32],
-        table: &[f32],
-        gram: &[f32],
-        all: usize,
-        settings: Settings,
-    ) -> Result<&[f32]> {
-        self.weights.clear();
-        self.weights.extend(values.iter().map(|value| settings.alpha * value));
-        self.right.clear();
-        self.right.extend(self.weights.iter().map(|weight| 1.0 + weight));
-        self.equations.reset(gram, settings.ridge(columns.len(), all));
-        self.equations.add(columns, &self.weights, &self.right, table);
-        let solution = self.equations.solve()?;
-        match solution.iter().all(|x| x.is_finite()) {
-            true => Ok(solution),
-            false => Err(Error::training("vector", "a number that is not finite", "smaller weights")),
-        }
-    }
-}
-
-/// The objective, without the pairs one by one: `sum of c (p - s)² = sum over known of (c (1 - s)² - s²) + sum over all of s²`, and
-/// the last sum is that of `XᵀX` times `YᵀY`, entry by entry.
-fn objective(
-    matrix: &UserItems,
-    transposed: &SparseMatrix<ItemIndex, UserIndex>,
-    [users, items]: [&[f32]; 2],
-    users_gram: &[f32],
-    width: usize,
-    settings: Settings,
-) -> f64 {
-    let wide = |values: &[f32]| values.iter().map(|&x| f64::from(x)).collect::<Vec<f64>>();
-    let dot = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(&a, &b)| f64::from(a) * f64::from(b)).sum::<f64>();
-    let mut items_gram = vec![0.0; width * width];
-    gram_of(items, width, &mut items_gram);
-    let all: f64 = wide(users_gram).iter().zip(wide(&items_gram)).map(|(a, b)| a * b).sum();
-    let row = |table: &'_ [f32], at: usize| table[at * width..][..width].to_vec();
-    let per_user: Vec<f64> = (0..matrix.rows())
-        .into_par_iter()
-        .map(|user| {
-            let (columns, values) = matrix.row(UserIndex::new(user as u32));
-            let x = row(users, user);
-            let known = columns.iter().zip(values).map(|(&item, &value)| {
-                let score = dot(&x, &items[item as usize * width..][..width]);
-                (1.0 + f64::from(settings.alpha * value)) * (1.0 - score).powi(2) - score * score
-            });
-            let ridge = f64::from(settings.ridge(columns.len(), matrix.columns()));
-            known.sum::<f64>() + ridge * dot(&x, &x)
-        })
-        .collect();
-    let of_items = (0..matrix.columns()).map(|item| {
-        let count = transposed.row(ItemIndex::new(item as u32)).0.len();
-        let y = &items[item * width..][..width];
-        f64::from(settings.ridge(count, matrix.rows())) * dot(y, y)
-    });
-    all + per_user.iter().sum::<f64>() + of_items.sum::<f64>()
-}
-
 impl IalsModel {
     /// The vectors of users and items.
     pub fn factors(&self) -> &Factors {
         &self.factors
     }
 
-    /// The objective after each iteration.
+    /// The objective after each iteration, where it was computed.
     pub fn objectives(&self) -> &[f64] {
         &self.objectives
     }

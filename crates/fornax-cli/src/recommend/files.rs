@@ -5,14 +5,14 @@ use std::path::{Path, PathBuf};
 use clap::{Args, ValueEnum};
 use fornax::prelude::*;
 use fornax::recommend::{
-    EaseModel, IalsModel, PopularityModel, PureSvdModel, Recommender, StoredModel, stored_kind,
+    Bpr, BprModel, EaseModel, IalsModel, PopularityModel, PureSvdModel, Recommender, StoredModel, stored_kind,
 };
 use fornax::{Error, Result};
 
-use crate::recommend::{Input, Log};
+use super::{Input, Log};
 
 #[derive(Args)]
-pub(crate) struct Train {
+pub(super) struct Train {
     #[command(flatten)]
     input: Input,
     /// The file to write.
@@ -24,15 +24,21 @@ pub(crate) struct Train {
     /// Use the values of the log as weights; without it, every interaction counts as 1.
     #[arg(long)]
     weighted: bool,
-    /// The factors of PureSVD and iALS.
-    #[arg(long, default_value_t = 32)]
-    factors: usize,
+    /// The factors of PureSVD and iALS (default 32) or of BPR (default 100).
+    #[arg(long)]
+    factors: Option<usize>,
     /// How much more an interaction of value 1 counts than an unknown pair in iALS.
     #[arg(long, default_value_t = 4.0)]
     alpha: f32,
-    /// The regularization of iALS (default 30) or of EASE (default 500).
+    /// The regularization of iALS (default 30), of EASE (default 500) or of BPR (default 0.02).
     #[arg(long)]
     regularization: Option<f64>,
+    /// The learning rate of BPR.
+    #[arg(long, default_value_t = 0.02)]
+    learning_rate: f32,
+    /// The iterations of BPR.
+    #[arg(long, default_value_t = 300)]
+    iterations: usize,
     /// The seed of what the model draws.
     #[arg(long, default_value_t = 0)]
     seed: u64,
@@ -42,12 +48,13 @@ pub(crate) struct Train {
 enum Kind {
     Popularity,
     PureSvd,
+    Bpr,
     Ials,
     Ease,
 }
 
 #[derive(Args)]
-pub(crate) struct List {
+pub(super) struct List {
     /// The file of the model.
     file: PathBuf,
     /// Users, each of whom gets a list of what they do not have.
@@ -65,7 +72,7 @@ pub(crate) struct List {
 }
 
 #[derive(Args)]
-pub(crate) struct Alike {
+pub(super) struct Alike {
     /// The file of the model.
     file: PathBuf,
     /// The item.
@@ -76,7 +83,7 @@ pub(crate) struct Alike {
 }
 
 impl Train {
-    pub(crate) fn run(&self) -> Result<()> {
+    pub(super) fn run(&self) -> Result<()> {
         let mut log = self.input.read()?;
         if !self.weighted {
             log = log.map_values(|_| 1.0)?;
@@ -84,9 +91,17 @@ impl Train {
         let clock = std::time::Instant::now();
         match self.model {
             Kind::Popularity => self.save(Popularity::new().by_value(self.weighted).fit(&log)?, &log)?,
-            Kind::PureSvd => self.save(PureSvd::new(self.factors).seed(self.seed).fit(&log)?, &log)?,
+            Kind::PureSvd => {
+                self.save(PureSvd::new(self.factors.unwrap_or(32)).seed(self.seed).fit(&log)?, &log)?
+            }
+            Kind::Bpr => {
+                let settings = Bpr::new(self.factors.unwrap_or(100)).learning_rate(self.learning_rate);
+                let settings = settings.regularization(self.regularization.unwrap_or(0.02) as f32);
+                let settings = settings.iterations(self.iterations).seed(self.seed);
+                self.save(settings.fit(&log)?, &log)?;
+            }
             Kind::Ials => {
-                let settings = Ials::new(self.factors).alpha(self.alpha).seed(self.seed);
+                let settings = Ials::new(self.factors.unwrap_or(32)).alpha(self.alpha).seed(self.seed);
                 let regularization = self.regularization.unwrap_or(30.0) as f32;
                 self.save(settings.regularization(regularization).fit(&log)?, &log)?;
             }
@@ -114,31 +129,37 @@ enum Question<'a> {
 }
 
 impl List {
-    pub(crate) fn run(&self) -> Result<()> {
+    /// Lists of users who are known, without reasons.
+    fn is_plain(&self) -> bool {
+        self.history.is_empty() && !self.explain
+    }
+
+    pub(super) fn run(&self) -> Result<()> {
         ask(&self.file, Question::List(self))
     }
 }
 
 impl Alike {
-    pub(crate) fn run(&self) -> Result<()> {
+    pub(super) fn run(&self) -> Result<()> {
         ask(&self.file, Question::Alike(self))
     }
 }
 
 fn ask(file: &Path, question: Question) -> Result<()> {
-    match stored_kind(file)?.as_str() {
-        PureSvdModel::KIND => answer::<PureSvdModel>(file, question),
-        IalsModel::KIND => answer::<IalsModel>(file, question),
-        EaseModel::KIND => answer::<EaseModel>(file, question),
-        PopularityModel::KIND => match question {
-            Question::List(list) if list.history.is_empty() && !list.explain => {
-                lists(&Recommender::<PopularityModel>::load(file)?, list, |_, _| Ok(String::new()))
-            }
-            _ => {
-                Err(Error::argument("model", PopularityModel::KIND, "one that knows which items go together"))
-            }
-        },
-        other => Err(Error::format(file, "model", other, "a model that this command can ask")),
+    let kind = stored_kind(file)?;
+    let unfit = |wanted| Err(Error::argument("model", &kind, wanted));
+    match (kind.as_str(), question) {
+        (PureSvdModel::KIND, question) => answer::<PureSvdModel>(file, question),
+        (IalsModel::KIND, question) => answer::<IalsModel>(file, question),
+        (EaseModel::KIND, question) => answer::<EaseModel>(file, question),
+        (BprModel::KIND, Question::Alike(alike)) => similar::<BprModel>(file, alike),
+        (BprModel::KIND, Question::List(list)) if list.is_plain() => plain_lists::<BprModel>(file, list),
+        (PopularityModel::KIND, Question::List(list)) if list.is_plain() => {
+            plain_lists::<PopularityModel>(file, list)
+        }
+        (BprModel::KIND, _) => unfit("one that takes a history: ials, ease or pure-svd"),
+        (PopularityModel::KIND, _) => unfit("one that knows which items go together"),
+        _ => Err(Error::format(file, "model", &kind, "a model that this command can ask")),
     }
 }
 
@@ -146,24 +167,37 @@ fn answer<M>(file: &Path, question: Question) -> Result<()>
 where
     M: StoredModel + FoldIn + Similar + Explain,
 {
-    let recommender = Recommender::<M>::load(file)?;
     match question {
-        Question::Alike(alike) => {
-            let items = recommender.similar_items(alike.item.as_str(), alike.k)?;
-            items.into_iter().for_each(|(item, score)| println!("{item}\t{score:.4}"));
-        }
+        Question::Alike(alike) => similar::<M>(file, alike),
+        Question::List(list) if list.is_plain() => plain_lists::<M>(file, list),
         Question::List(list) if !list.history.is_empty() => {
             let history: Vec<(&str, f32)> = list.history.iter().map(|item| (item.as_str(), 1.0)).collect();
-            let items = recommender.recommend_from(&history, list.k)?;
-            items.into_iter().for_each(|(item, score)| println!("{item}\t{score:.4}"));
+            let recommender = Recommender::<M>::load(file)?;
+            print_items(recommender.recommend_from(&history, list.k)?);
+            Ok(())
         }
-        Question::List(list) => lists(&recommender, list, |user, item| {
-            let reasons = recommender.explain(user, item)?;
-            let named = reasons.iter().take(3).map(|(item, share)| format!("{item} {share:+.4}"));
-            Ok(format!("\tbecause of {}", named.collect::<Vec<_>>().join(", ")))
-        })?,
+        Question::List(list) => {
+            let recommender = Recommender::<M>::load(file)?;
+            lists(&recommender, list, |user, item| {
+                let reasons = recommender.explain(user, item)?;
+                let named = reasons.iter().take(3).map(|(item, share)| format!("{item} {share:+.4}"));
+                Ok(format!("\tbecause of {}", named.collect::<Vec<_>>().join(", ")))
+            })
+        }
     }
+}
+
+fn similar<M: StoredModel + Similar>(file: &Path, alike: &Alike) -> Result<()> {
+    print_items(Recommender::<M>::load(file)?.similar_items(alike.item.as_str(), alike.k)?);
     Ok(())
+}
+
+fn print_items(items: Vec<(&String, f32)>) {
+    items.into_iter().for_each(|(item, score)| println!("{item}\t{score:.4}"));
+}
+
+fn plain_lists<M: StoredModel>(file: &Path, list: &List) -> Result<()> {
+    lists(&Recommender::<M>::load(file)?, list, |_, _| Ok(String::new()))
 }
 
 fn lists<M: StoredModel>(
@@ -173,8 +207,7 @@ fn lists<M: StoredModel>(
 ) -> Result<()> {
     for user in &list.users {
         for (item, score) in recommender.recommend(user.as_str(), list.k)? {
-            let reasons = if list.explain { reasons(user, item)? } else { String::new() };
-            println!("{user}\t{item}\t{score:.4}{reasons}");
+            println!("{user}\t{item}\t{score:.4}{}", reasons(user, item)?);
         }
     }
     Ok(())
