@@ -7,6 +7,8 @@ use fornax_core::{Error, Result};
 use rayon::prelude::*;
 
 use crate::ids::{Index, ItemIndex, UserIndex};
+use crate::models::Factors;
+use crate::models::by_length::{self, ByLength};
 use crate::sparse::UserItems;
 
 /// A recommended item.
@@ -31,6 +33,11 @@ pub trait Score: Sync {
     /// # Panics
     /// If a user or item is not known, or `out` has another length.
     fn score_block(&self, users: &[UserIndex], items: Range<usize>, out: &mut [f32]);
+
+    /// The vectors whose products are the scores, of a model that has such: lists of many users are then faster.
+    fn as_factors(&self) -> Option<&Factors> {
+        None
+    }
 
     /// The score `r_v` of every item for a user.
     ///
@@ -59,7 +66,8 @@ pub trait Recommend: Score {
     /// The lists of several users.
     ///
     /// Scores are made in tiles of 64 users and 1024 items, which stay in the cache, and compared with each user's `count`-th
-    /// best so far.
+    /// best so far. Where they are products of vectors, items come from the longest vector to the shortest, until no product can
+    /// be among the best.
     ///
     /// # Errors
     /// As [`recommend`](Self::recommend).
@@ -71,6 +79,13 @@ pub trait Recommend: Score {
     ) -> Result<Vec<Vec<Scored>>> {
         users.iter().try_for_each(|&user| check("user", user, self.user_count()))?;
         let kept = filter.kept([self.user_count(), self.item_count()])?;
+        if let Some(factors) = self.as_factors().filter(|_| users.len() >= MANY_USERS) {
+            let items = ByLength::new(factors, kept.as_deref());
+            let lists = users.par_chunks(by_length::USERS);
+            let lists =
+                lists.flat_map_iter(|users| items.lists(users, count, filter.seen).into_iter().map(ranked));
+            return Ok(lists.collect());
+        }
         let lists = users.par_chunks(TILE_USERS).flat_map_iter(|users| {
             let lists = best_of_tile(users, self.item_count(), count, |items, out| {
                 self.score_block(users, items.clone(), out);
@@ -123,6 +138,9 @@ pub trait Similar: Score {
     /// If the item is not known.
     fn similar_items(&self, item: ItemIndex, count: usize) -> Result<Vec<Scored>>;
 }
+
+/// Users for whom sorting the items is worth it.
+const MANY_USERS: usize = 32;
 
 const TILE_USERS: usize = 64;
 const TILE_ITEMS: usize = 1024;

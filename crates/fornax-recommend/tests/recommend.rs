@@ -52,10 +52,21 @@ proptest! {
     #[test]
     fn lists_are_those_of_a_full_sort(
         users in 1usize..90, items in 1usize..2500, count in 0usize..30, levels in prop::sample::select(vec![3u32, 1 << 24]),
-        filters: (bool, bool, bool), seed: u64,
+        filters: (bool, bool, bool), by_vectors: bool, seed: u64,
     ) {
-        let model = Levels { users, items, levels };
         let mut random = Philox::new(seed);
+        // Whole numbers, so that products are exact and often equal; some vectors are long, some are 0.
+        let mut vectors = |rows: usize| {
+            let each = (0..rows).flat_map(|_| {
+                let length = [0.0, 1.0, 1.0, 8.0][random.below(4)];
+                [(); 3].map(|()| length * (random.below(5) as f32 - 2.0))
+            });
+            Array::from_vec([rows, 3], each.collect()).unwrap()
+        };
+        let model: Box<dyn Score> = match by_vectors {
+            true => Box::new(Factors::new(&vectors(users), &vectors(items)).unwrap()),
+            false => Box::new(Levels { users, items, levels }),
+        };
         let mut some = |share: usize| -> Vec<u32> {
             (0..items as u32).filter(|_| random.below(share) == 0).collect()
         };
@@ -77,10 +88,11 @@ proptest! {
         let (denied, allowed): (HashSet<u32>, HashSet<u32>) =
             (denied.into_iter().collect(), allowed.into_iter().collect());
         for (user, list) in everyone.into_iter().zip(lists) {
+            let scores = model.scores(user).unwrap();
             let mut wanted: Vec<(u32, f32)> = (0..items as u32)
                 .filter(|item| !(filters.0 && seen.row(user).0.contains(item)))
                 .filter(|item| !(filters.1 && denied.contains(item)) && (!filters.2 || allowed.contains(item)))
-                .map(|item| (item, model.of(user.get(), item as usize)))
+                .map(|item| (item, scores[item as usize]))
                 .collect();
             wanted.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
             wanted.truncate(count);

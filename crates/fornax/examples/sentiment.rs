@@ -52,7 +52,9 @@ fn run(name: &str, builder: &TextClassifierBuilder, parts: &[Parts], seeds: u64)
         in_epochs += epochs as f64 * report.history.seconds_per_epoch();
     }
     let accuracy = 100.0 * sum / (parts.len() as u64 * seeds) as f64;
-    println!("{name}: accuracy {accuracy:.2} %, {seconds:.1} s to train, of which {in_epochs:.1} s are epochs");
+    println!(
+        "{name}: accuracy {accuracy:.2} %, {seconds:.1} s to train, of which {in_epochs:.1} s are epochs"
+    );
     Ok(())
 }
 

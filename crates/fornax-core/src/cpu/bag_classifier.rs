@@ -80,9 +80,8 @@ impl<R: Rows> Run<'_, R> {
                 if let Some(&ahead) = example.inputs.get(at + AHEAD) {
                     prefetch(inputs.place(ahead), width);
                 }
-                let from = inputs.read::<L>(input, row);
                 columns().for_each(|column| {
-                    L::load(from.add(column)).add(L::load(h.add(column))).store(h.add(column))
+                    inputs.load::<L>(input, column).add(L::load(h.add(column))).store(h.add(column))
                 });
             }
             let share = 1.0 / example.inputs.len() as f32;

@@ -74,6 +74,9 @@ pub(super) trait Rows: Copy + Send + Sync {
     /// Where the row's numbers can be read: in the table, or copied to `scratch`.
     unsafe fn read<L: Lanes>(self, row: u32, scratch: *mut f32) -> *const f32;
 
+    /// A vector of the row's numbers from `column` on.
+    unsafe fn load<L: Lanes>(self, row: u32, column: usize) -> L;
+
     /// Adds a vector to the row's numbers from `column` on.
     unsafe fn add<L: Lanes>(self, row: u32, column: usize, delta: L);
 
@@ -95,6 +98,11 @@ impl Rows for Own {
     #[inline(always)]
     unsafe fn read<L: Lanes>(self, row: u32, _: *mut f32) -> *const f32 {
         self.place(row)
+    }
+
+    #[inline(always)]
+    unsafe fn load<L: Lanes>(self, row: u32, column: usize) -> L {
+        unsafe { L::load(self.place(row).add(column)) }
     }
 
     #[inline(always)]
@@ -136,6 +144,11 @@ impl Rows for Shared<'_> {
     }
 
     #[inline(always)]
+    unsafe fn load<L: Lanes>(self, row: u32, column: usize) -> L {
+        unsafe { L::load_shared(self.row(row).add(column)) }
+    }
+
+    #[inline(always)]
     unsafe fn add<L: Lanes>(self, row: u32, column: usize, delta: L) {
         unsafe {
             let at = self.row(row).add(column);
@@ -155,33 +168,52 @@ fn as_numbers(table: &mut [f32]) -> &[AtomicU32] {
     unsafe { std::slice::from_raw_parts(table.as_mut_ptr().cast(), table.len()) }
 }
 
-/// The mean of rows, in `x` unless there is one alone; `scratch` is for a row.
+/// The mean of rows, in `x` unless there is one alone.
 #[inline(always)]
 pub(super) unsafe fn mean<L: Lanes, R: Rows>(
     table: R,
     rows: &[u32],
     width: usize,
     x: *mut f32,
-    scratch: *mut f32,
 ) -> *const f32 {
     unsafe {
-        let [first, rest @ ..] = rows else { unreachable!("an example has inputs") };
-        if rest.is_empty() {
-            return table.read::<L>(*first, x);
-        }
-        let from = table.read::<L>(*first, x);
-        copy::<L>(from, x, width);
-        for &row in rest {
-            let row = table.read::<L>(row, scratch);
-            for column in (0..width).step_by(L::LEN) {
-                L::load(row.add(column)).add(L::load(x.add(column))).store(x.add(column));
-            }
+        if let [one] = rows {
+            return table.read::<L>(*one, x);
         }
         let share = 1.0 / rows.len() as f32;
-        for column in (0..width).step_by(L::LEN) {
-            L::splat(&share).multiply_add(L::load(x.add(column)), L::zero()).store(x.add(column));
+        let mut column = 0;
+        while column + 4 * L::LEN <= width {
+            mean_of_columns::<L, R, 4>(table, rows, column, share, x);
+            column += 4 * L::LEN;
+        }
+        while column < width {
+            mean_of_columns::<L, R, 1>(table, rows, column, share, x);
+            column += L::LEN;
         }
         x
+    }
+}
+
+/// `N` vectors from `column` on of the sum of rows, times `share`.
+#[inline(always)]
+unsafe fn mean_of_columns<L: Lanes, R: Rows, const N: usize>(
+    table: R,
+    rows: &[u32],
+    column: usize,
+    share: f32,
+    x: *mut f32,
+) {
+    unsafe {
+        let mut sums = [L::zero(); N];
+        for &row in rows {
+            for (at, sum) in sums.iter_mut().enumerate() {
+                *sum = table.load::<L>(row, column + at * L::LEN).add(*sum);
+            }
+        }
+        for (at, sum) in sums.into_iter().enumerate() {
+            let to = x.add(column + at * L::LEN);
+            L::splat(&share).multiply_add(sum, L::zero()).store(to);
+        }
     }
 }
 

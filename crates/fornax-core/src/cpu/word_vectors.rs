@@ -107,7 +107,7 @@ impl<R: Rows> Run<'_, R> {
                     example.inputs.len()
                 }
                 Hidden::Mean => {
-                    places[0] = mean::<L, R>(inputs, example.inputs, width, x, dx);
+                    places[0] = mean::<L, R>(inputs, example.inputs, width, x);
                     1
                 }
             };

@@ -32,10 +32,7 @@ impl TopK {
         }
         let mut from = 0;
         loop {
-            let least = match self.best.len() < self.k {
-                true => f32::NEG_INFINITY,
-                false => self.best.last().map_or(f32::NEG_INFINITY, |last| last.0),
-            };
+            let least = self.least().unwrap_or(f32::NEG_INFINITY);
             let Some(at) = first_above(&scores[from..], least) else { return };
             let (score, place) = (scores[from + at], first + (from + at) as u32);
             self.best.truncate(self.k - 1);
@@ -43,6 +40,35 @@ impl TopK {
             self.best.insert(rank, (score, place));
             from += at + 1;
         }
+    }
+
+    /// Looks at scores of numbered things, which may come in any order; of equal ones the lower number counts as larger.
+    ///
+    /// # Panics
+    /// If there are not as many numbers as scores.
+    pub fn offer_numbered(&mut self, scores: &[f32], numbers: &[u32]) {
+        assert_eq!(scores.len(), numbers.len(), "a number for each score");
+        if self.k == 0 {
+            return;
+        }
+        let mut from = 0;
+        loop {
+            // An equal score may have a lower number.
+            let above = self.least().map_or(f32::NEG_INFINITY, f32::next_down);
+            let Some(at) = first_above(&scores[from..], above) else { return };
+            let new = (scores[from + at], numbers[from + at]);
+            let rank = self
+                .best
+                .partition_point(|&(score, number)| score > new.0 || (score == new.0 && number < new.1));
+            self.best.insert(rank, new);
+            self.best.truncate(self.k);
+            from += at + 1;
+        }
+    }
+
+    /// The smallest of the `k` largest; none where there are not as many yet.
+    pub fn least(&self) -> Option<f32> {
+        if self.best.len() < self.k { None } else { self.best.last().map(|last| last.0) }
     }
 
     /// The scores and places, the largest first.
@@ -89,6 +115,13 @@ mod tests {
                 pieces.for_each(|(scores, first)| best.offer(scores, first));
                 assert_eq!(best.into_vec(), wanted);
             }
+            let order: Vec<u32> = random.permutation(len).into_iter().map(|at| at as u32).collect();
+            let mut best = TopK::new(k);
+            for numbers in order.chunks(50) {
+                let scores: Vec<f32> = numbers.iter().map(|&at| scores[at as usize]).collect();
+                best.offer_numbered(&scores, numbers);
+            }
+            assert_eq!(best.into_vec(), wanted);
         }
     }
 }

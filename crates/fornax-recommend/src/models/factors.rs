@@ -54,6 +54,11 @@ impl Factors {
         &self.items
     }
 
+    /// The vector of a user who is known.
+    pub(super) fn user_vector(&self, user: UserIndex) -> &[f32] {
+        &self.users[user.get() * self.width..][..self.width]
+    }
+
     /// The arrays of a file.
     pub(super) fn arrays(&self) -> Vec<(String, Array)> {
         let array =
@@ -90,7 +95,7 @@ impl Factors {
     /// If the user is not known.
     pub fn user(&self, user: UserIndex) -> Result<&[f32]> {
         check("user", user, self.user_count())?;
-        Ok(&self.users[user.get() * self.width..][..self.width])
+        Ok(self.user_vector(user))
     }
 
     /// The vector of an item.
@@ -112,6 +117,10 @@ impl Factors {
 }
 
 impl Score for Factors {
+    fn as_factors(&self) -> Option<&Factors> {
+        Some(self)
+    }
+
     fn user_count(&self) -> usize {
         self.users.len() / self.width
     }
@@ -123,7 +132,7 @@ impl Score for Factors {
     fn score_block(&self, users: &[UserIndex], items: Range<usize>, out: &mut [f32]) {
         let width = self.width;
         let gathered: Vec<f32> =
-            users.iter().flat_map(|user| self.users[user.get() * width..][..width].iter().copied()).collect();
+            users.iter().flat_map(|&user| self.user_vector(user).iter().copied()).collect();
         let vectors = &self.items[items.start * width..items.end * width];
         let vectors = Matrix::new(vectors, items.len(), width);
         multiply(1.0, Matrix::new(&gathered, users.len(), width), vectors.t(), 0.0, out, items.len());
@@ -151,6 +160,10 @@ impl Similar for Factors {
 macro_rules! by_factors {
     ($model:ident) => {
         impl crate::recommend::Score for $model {
+            fn as_factors(&self) -> Option<&crate::Factors> {
+                Some(&self.factors)
+            }
+
             fn user_count(&self) -> usize {
                 self.factors.user_count()
             }

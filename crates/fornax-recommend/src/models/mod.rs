@@ -1,6 +1,7 @@
 //! Models, one a file.
 
 mod bpr;
+pub(crate) mod by_length;
 mod ease;
 mod factors;
 mod ials;

@@ -19,90 +19,90 @@ pub(super) fn half<R: Index, C: Index>(
 ) -> Result<Vec<f32>> {
     let mut gram = vec![0.0; width * width];
     gram_of(table, width, &mut gram);
+    let half = Half { matrix, table, gram, width, settings };
     match solver {
-        Solver::Cholesky => exactly(matrix, table, &gram, out, width, settings)?,
-        Solver::ConjugateGradient { steps } => nearly(matrix, table, &gram, out, width, settings, steps)?,
+        Solver::Cholesky => half.exactly(out)?,
+        Solver::ConjugateGradient { steps } => half.nearly(steps, out)?,
     }
-    Ok(gram)
+    Ok(half.gram)
 }
 
 /// Rows that a task solves for.
 const ROWS: usize = 32;
 
-fn exactly<R: Index, C: Index>(
-    matrix: &SparseMatrix<R, C>,
-    table: &[f32],
-    gram: &[f32],
-    out: &mut [f32],
+struct Half<'a, R, C> {
+    matrix: &'a SparseMatrix<R, C>,
+    table: &'a [f32],
+    gram: Vec<f32>,
     width: usize,
     settings: Settings,
-) -> Result<()> {
-    out.par_chunks_mut(ROWS * width).enumerate().try_for_each_init(
-        || Row::new(width),
-        |row, (chunk, out)| {
-            for (at, out) in out.chunks_exact_mut(width).enumerate() {
-                let index = R::new((chunk * ROWS + at) as u32);
-                let (columns, values) = matrix.row(index);
-                let solution = row.solve(columns, values, table, gram, matrix.columns(), settings);
-                let solution =
-                    solution.map_err(|error| error.within(format!("{} {}", R::NAME, index.get())))?;
-                out.copy_from_slice(solution);
-            }
-            Ok(())
-        },
-    )
 }
 
-fn nearly<R: Index, C: Index>(
-    matrix: &SparseMatrix<R, C>,
-    table: &[f32],
-    gram: &[f32],
-    out: &mut [f32],
-    width: usize,
-    settings: Settings,
-    steps: usize,
-) -> Result<()> {
-    let most = ConjugateGradients::entries(width);
-    out.par_chunks_mut(ROWS * width).enumerate().try_for_each_init(
-        || ConjugateGradients::new(width),
-        |solver, (chunk, out)| {
-            let first = chunk * ROWS;
-            let rows = out.len() / width;
-            let entries = matrix.range(first).start..matrix.range(first + rows - 1).end;
-            let weights: Vec<f32> =
-                matrix.values()[entries.clone()].iter().map(|value| settings.alpha * value).collect();
-            let right: Vec<f32> = weights.iter().map(|weight| 1.0 + weight).collect();
-            let equations: Vec<RowEquations> = (first..first + rows)
-                .map(|row| {
-                    let range = matrix.range(row);
-                    let own = range.start - entries.start..range.end - entries.start;
-                    RowEquations {
-                        indices: &matrix.indices()[range.clone()],
-                        weights: &weights[own.clone()],
-                        right: &right[own],
-                        ridge: settings.ridge(range.len(), matrix.columns()),
-                    }
-                })
-                .collect();
-            let mut start = 0;
-            while start < rows {
-                let mut entries = equations[start].indices.len();
-                let fit = equations[start + 1..].iter().take_while(|row| {
-                    entries += row.indices.len();
-                    entries <= most
-                });
-                let end = start + 1 + fit.count();
-                let out = &mut out[start * width..end * width];
-                solver.solve(&equations[start..end], gram, table, steps, out);
-                if let Some(at) = out.iter().position(|x| !x.is_finite()) {
-                    let place = format!("{} {}", R::NAME, first + start + at / width);
-                    return Err(Error::training(place, "a number that is not finite", "smaller weights"));
+impl<R: Index, C: Index> Half<'_, R, C> {
+    fn exactly(&self, out: &mut [f32]) -> Result<()> {
+        let Self { matrix, table, gram, width, settings } = self;
+        let (width, settings) = (*width, *settings);
+        out.par_chunks_mut(ROWS * width).enumerate().try_for_each_init(
+            || Row::new(width),
+            |row, (chunk, out)| {
+                for (at, out) in out.chunks_exact_mut(width).enumerate() {
+                    let index = R::new((chunk * ROWS + at) as u32);
+                    let (columns, values) = matrix.row(index);
+                    let solution = row.solve(columns, values, table, gram, matrix.columns(), settings);
+                    let solution =
+                        solution.map_err(|error| error.within(format!("{} {}", R::NAME, index.get())))?;
+                    out.copy_from_slice(solution);
                 }
-                start = end;
-            }
-            Ok(())
-        },
-    )
+                Ok(())
+            },
+        )
+    }
+
+    fn nearly(&self, steps: usize, out: &mut [f32]) -> Result<()> {
+        let Self { matrix, table, gram, width, settings } = self;
+        let (width, settings) = (*width, *settings);
+        let most = ConjugateGradients::entries(width);
+        out.par_chunks_mut(ROWS * width).enumerate().try_for_each_init(
+            || ConjugateGradients::new(width),
+            |solver, (chunk, out)| {
+                let first = chunk * ROWS;
+                let rows = out.len() / width;
+                let entries = matrix.range(first).start..matrix.range(first + rows - 1).end;
+                let weights: Vec<f32> =
+                    matrix.values()[entries.clone()].iter().map(|value| settings.alpha * value).collect();
+                let right: Vec<f32> = weights.iter().map(|weight| 1.0 + weight).collect();
+                let equations: Vec<RowEquations> = (first..first + rows)
+                    .map(|row| {
+                        let range = matrix.range(row);
+                        let own = range.start - entries.start..range.end - entries.start;
+                        RowEquations {
+                            indices: &matrix.indices()[range.clone()],
+                            weights: &weights[own.clone()],
+                            right: &right[own],
+                            ridge: settings.ridge(range.len(), matrix.columns()),
+                        }
+                    })
+                    .collect();
+                let mut start = 0;
+                while start < rows {
+                    let mut entries = equations[start].indices.len();
+                    let fit = equations[start + 1..].iter().take_while(|row| {
+                        entries += row.indices.len();
+                        entries <= most
+                    });
+                    let end = start + 1 + fit.count();
+                    let out = &mut out[start * width..end * width];
+                    solver.solve(&equations[start..end], gram, table, steps, out);
+                    if let Some(at) = out.iter().position(|x| !x.is_finite()) {
+                        let place = format!("{} {}", R::NAME, first + start + at / width);
+                        return Err(Error::training(place, "a number that is not finite", "smaller weights"));
+                    }
+                    start = end;
+                }
+                Ok(())
+            },
+        )
+    }
 }
 
 pub(super) fn gram_of(table: &[f32], width: usize, out: &mut [f32]) {
