@@ -15,6 +15,7 @@ mod indices;
 pub mod linalg;
 mod math;
 pub mod ops;
+mod prefetch;
 mod random;
 mod tensor;
 mod value;

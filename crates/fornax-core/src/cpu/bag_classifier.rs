@@ -5,10 +5,11 @@ use std::ops::Range;
 use super::host::Host;
 use super::impl_for_cpu;
 use super::lanes::{Kernel, Lanes};
-use super::rows::{Pass, Rows, WIDTH, copy, over_examples, prefetch};
+use super::rows::{Pass, Rows, WIDTH, copy, over_examples};
 use crate::DynTensor;
 use crate::math::exp;
 use crate::ops::{BagClassifierOps, Example, Examples};
+use crate::prefetch::prefetch;
 
 /// A row is asked for this many rows ahead.
 const AHEAD: usize = 12;

@@ -227,16 +227,3 @@ pub(super) unsafe fn copy<L: Lanes>(from: *const f32, to: *mut f32, width: usize
         unsafe { L::load(from.add(column)).store(to.add(column)) };
     }
 }
-
-/// Asks for a row to be fetched into the cache.
-#[inline(always)]
-pub(super) fn prefetch(at: *const f32, width: usize) {
-    #[cfg(target_arch = "x86_64")]
-    for column in (0..width).step_by(WIDTH) {
-        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
-        // SAFETY: fetching ahead touches no memory as far as a program can see.
-        unsafe { _mm_prefetch::<_MM_HINT_T0>(at.wrapping_add(column).cast()) };
-    }
-    #[cfg(not(target_arch = "x86_64"))]
-    let _ = (at, width);
-}

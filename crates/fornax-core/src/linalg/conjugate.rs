@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use super::matrix::{Matrix, multiply};
 use crate::math::madd;
+use crate::prefetch::prefetch_row;
 
 /// The equations of a row, `(G + ridge I + sum of w_t y_t y_tᵀ) x = sum of b_t y_t` for the rows `y_t` of a table.
 #[derive(Clone, Copy, Debug)]
@@ -51,7 +52,7 @@ const SOLVED: f32 = 1e-20;
 impl ConjugateGradients {
     /// Entries of all rows that are solved at once, whose panels together fit into the second-level cache.
     pub const fn entries(width: usize) -> usize {
-        (64 << 10) / width
+        (32 << 10) / width
     }
 
     /// For rows of `width` elements, a multiple of 16.
@@ -97,23 +98,15 @@ impl ConjugateGradients {
             panel.is_whole = true;
         }
         self.products.resize(x.len(), 0.0);
+        self.multiply(rows, gram, &mut panel, x, true);
         self.residuals.clear();
-        self.residuals.resize(x.len(), 0.0);
-        self.multiply(rows, gram, &mut panel, x);
-        let mut first = 0;
-        for (row, residual) in rows.iter().zip(self.residuals.chunks_exact_mut(width)) {
-            panel.visit(row.indices, first, |rows, range| add_rows(rows, &row.right[range], residual));
-            first += row.indices.len();
-        }
-        for (r, product) in self.residuals.iter_mut().zip(&self.products) {
-            *r -= product;
-        }
+        self.residuals.extend(self.products.iter().map(|product| -product));
         self.directions.clone_from(&self.residuals);
         self.squares.clear();
         self.squares.extend(self.residuals.chunks_exact(width).map(|r| dot(r, r)));
         for _ in 0..steps {
             let directions = std::mem::take(&mut self.directions);
-            self.multiply(rows, gram, &mut panel, &directions);
+            self.multiply(rows, gram, &mut panel, &directions, false);
             self.directions = directions;
             let each = x.chunks_exact_mut(width).zip(self.residuals.chunks_exact_mut(width));
             let each =
@@ -127,8 +120,15 @@ impl ConjugateGradients {
         self.panel = panel.rows;
     }
 
-    /// The products of the matrices of all rows with their vectors.
-    fn multiply(&mut self, rows: &[RowEquations<'_>], gram: &[f32], panel: &mut Panel<'_>, vectors: &[f32]) {
+    /// The products of the matrices of all rows with their vectors, less the right sides if wanted.
+    fn multiply(
+        &mut self,
+        rows: &[RowEquations<'_>],
+        gram: &[f32],
+        panel: &mut Panel<'_>,
+        vectors: &[f32],
+        less_right: bool,
+    ) {
         let width = self.width;
         let (left, right) = (Matrix::new(vectors, rows.len(), width), Matrix::new(gram, width, width));
         multiply(1.0, left, right, 0.0, &mut self.products, width);
@@ -137,7 +137,8 @@ impl ConjugateGradients {
         for (row, (vector, product)) in rows.iter().zip(each) {
             product.iter_mut().zip(vector).for_each(|(product, x)| *product += row.ridge * x);
             panel.visit(row.indices, first, |rows, range| {
-                add_weighted(rows, &row.weights[range], vector, product)
+                let right = if less_right { &row.right[range.clone()] } else { &[] };
+                add_weighted(rows, &row.weights[range], right, vector, product)
             });
             first += row.indices.len();
         }
@@ -155,7 +156,9 @@ struct Panel<'a> {
 
 impl Panel<'_> {
     fn gather(&mut self, indices: &[u32]) {
-        for &index in indices {
+        const AHEAD: usize = 6;
+        for (at, &index) in indices.iter().enumerate() {
+            prefetch_row(self.table, self.width, indices, at, AHEAD);
             self.rows.extend_from_slice(&self.table[index as usize * self.width..][..self.width]);
         }
     }
@@ -175,22 +178,13 @@ impl Panel<'_> {
 }
 
 simd_fn! {
-    /// `out += sum of b_t y_t`.
-    fn add_rows(panel: &[f32], factors: &[f32], out: &mut [f32]) {
-        for (row, &factor) in panel.chunks_exact(out.len()).zip(factors) {
-            for (out, &y) in out.iter_mut().zip(row) {
-                *out = madd::<FMA>(factor, y, *out);
-            }
-        }
-    }
-}
-
-simd_fn! {
-    /// `out += sum of w_t (y_t . v) y_t`, four rows at a time.
-    fn add_weighted(panel: &[f32], weights: &[f32], v: &[f32], out: &mut [f32]) {
+    /// `out += sum of (w_t (y_t . v) - b_t) y_t`, four rows at a time; without a right side `b` is 0.
+    fn add_weighted(panel: &[f32], weights: &[f32], right: &[f32], v: &[f32], out: &mut [f32]) {
         let width = v.len();
         let (fours, four_weights) = (panel.chunks_exact(4 * width), weights.chunks_exact(4));
         let (rest, rest_weights) = (fours.remainder(), four_weights.remainder());
+        let right_of = |at: usize| right.get(at).copied().unwrap_or(0.0);
+        let mut first = 0;
         for (rows, weights) in fours.zip(four_weights) {
             let line = |at: usize| &rows[at * width..][..width];
             let [a, b, c, d] = [line(0), line(1), line(2), line(3)];
@@ -206,8 +200,9 @@ simd_fn! {
             }
             let mut factors = [0.0f32; 4];
             for at in 0..4 {
-                factors[at] = weights[at] * sums[at].iter().sum::<f32>();
+                factors[at] = weights[at] * sum_of_lanes(sums[at]) - right_of(first + at);
             }
+            first += 4;
             let [fa, fb, fc, fd] = factors;
             let lines = a.iter().zip(b).zip(c.iter().zip(d));
             for (out, ((&a, &b), (&c, &d))) in out.iter_mut().zip(lines) {
@@ -215,8 +210,8 @@ simd_fn! {
                 *out = madd::<FMA>(fc, c, madd::<FMA>(fd, d, sum));
             }
         }
-        for (row, &weight) in rest.chunks_exact(width).zip(rest_weights) {
-            let factor = weight * row.iter().zip(v).map(|(y, v)| y * v).sum::<f32>();
+        for (at, (row, &weight)) in rest.chunks_exact(width).zip(rest_weights).enumerate() {
+            let factor = weight * dot_of::<FMA>(row, v) - right_of(first + at);
             for (out, &y) in out.iter_mut().zip(row) {
                 *out = madd::<FMA>(factor, y, *out);
             }
@@ -224,15 +219,31 @@ simd_fn! {
     }
 }
 
+/// The sum of eight numbers, by halves.
+#[inline(always)]
+fn sum_of_lanes(mut lanes: [f32; 8]) -> f32 {
+    for half in [4, 2, 1] {
+        for lane in 0..half {
+            lanes[lane] += lanes[lane + half];
+        }
+    }
+    lanes[0]
+}
+
+#[inline(always)]
+fn dot_of<const FMA: bool>(a: &[f32], b: &[f32]) -> f32 {
+    let mut sums = [0.0f32; 8];
+    for (a, b) in a.chunks_exact(8).zip(b.chunks_exact(8)) {
+        for lane in 0..8 {
+            sums[lane] = madd::<FMA>(a[lane], b[lane], sums[lane]);
+        }
+    }
+    sum_of_lanes(sums)
+}
+
 simd_fn! {
     fn dot(a: &[f32], b: &[f32]) -> f32 {
-        let mut sums = [0.0f32; 16];
-        for (a, b) in a.chunks_exact(16).zip(b.chunks_exact(16)) {
-            for lane in 0..16 {
-                sums[lane] = madd::<FMA>(a[lane], b[lane], sums[lane]);
-            }
-        }
-        sums.iter().sum()
+        dot_of::<FMA>(a, b)
     }
 }
 

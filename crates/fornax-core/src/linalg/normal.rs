@@ -2,6 +2,7 @@
 
 use super::cholesky::{factor_upper, solve_upper};
 use crate::math::madd;
+use crate::prefetch::prefetch_row;
 use crate::{Error, Result};
 
 /// The normal equations `(G + ridge I + sum of w_t y_t y_tᵀ) x = sum of b_t y_t` for rows `y_t` of a table `[rows, width]`.
@@ -30,6 +31,9 @@ pub struct NormalEquations {
     right: Vec<f32>,
     panel: Vec<f32>,
 }
+
+/// How many rows before one is needed it is asked for.
+const AHEAD: usize = 6;
 
 /// Numbers of a panel: 32 KiB.
 const PANEL: usize = 8 << 10;
@@ -101,6 +105,7 @@ simd_fn! {
         indices: &[u32], weights: &[f32], right: &[f32], table: &[f32], width: usize, panel: &mut [f32], sums: &mut [f32],
     ) {
         for (at, panel) in panel.chunks_exact_mut(width).take(indices.len()).enumerate() {
+            prefetch_row(table, width, indices, at, AHEAD);
             let row = &table[indices[at] as usize * width..][..width];
             let (root, right) = (weights[at].sqrt(), right[at]);
             for ((panel, sum), &x) in panel.iter_mut().zip(&mut *sums).zip(row) {

@@ -3,6 +3,7 @@
 use rayon::prelude::*;
 
 use crate::math::madd;
+use crate::prefetch::prefetch_row;
 
 /// A sparse matrix by rows: row `r` has the entries `offsets[r]..offsets[r + 1]` of `indices` (columns) and `values`.
 #[derive(Clone, Copy, Debug)]
@@ -113,7 +114,8 @@ simd_fn! {
         for range in offsets.windows(2) {
             let (columns, values) = (&indices[range[0]..range[1]], &values[range[0]..range[1]]);
             row_times::<FMA>(columns, values, scale, x, width, &mut row);
-            for (&column, &value) in columns.iter().zip(values) {
+            for (entry, (&column, &value)) in columns.iter().zip(values).enumerate() {
+                prefetch_row(out, width, columns, entry, AHEAD);
                 let value = scale * value;
                 let out = &mut out[column as usize * width..][..width];
                 for (out, &row) in out.iter_mut().zip(&row) {
@@ -144,7 +146,10 @@ fn row_times<const FMA: bool>(
     }
 }
 
-/// `S` elements of the sum, which stay in registers.
+/// How many entries before a row is needed it is asked for.
+const AHEAD: usize = 8;
+
+/// `S` elements of the sum, which stay in registers; the first strip asks for whole rows.
 #[inline(always)]
 fn strip<const FMA: bool, const S: usize>(
     columns: &[u32],
@@ -156,7 +161,10 @@ fn strip<const FMA: bool, const S: usize>(
     out: &mut [f32],
 ) {
     let mut sums = [0.0f32; S];
-    for (&column, &value) in columns.iter().zip(values) {
+    for (entry, (&column, &value)) in columns.iter().zip(values).enumerate() {
+        if at == 0 {
+            prefetch_row(x, width, columns, entry, AHEAD);
+        }
         let row = &x[column as usize * width + at..][..S];
         let value = scale * value;
         for lane in 0..S {
