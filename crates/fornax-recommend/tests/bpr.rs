@@ -104,6 +104,12 @@ fn what_cannot_be_fitted_is_an_error() {
     let fault = |model: Bpr| model.fit(&log).map(|_| ()).unwrap_err().to_string();
     assert_eq!(fault(Bpr::new(0)), "factors: found 0, wanted at least 1");
     assert_eq!(fault(Bpr::new(2).iterations(0)), "iterations: found 0, wanted at least 1");
+    let large = fault(Bpr::new(usize::MAX));
+    assert!(large.ends_with("wanted at most 29826161, for 4294967296 bytes, or more memory"), "{large}");
+    assert_eq!(
+        fault(Bpr::new(3).memory(400)),
+        "factors: found 3, wanted at most 2, for 400 bytes, or more memory"
+    );
     assert!(fault(Bpr::new(2).learning_rate(0.0)).starts_with("learning rate: found 0"));
     assert!(fault(Bpr::new(2).regularization(f32::NAN)).starts_with("regularization: found NaN"));
     let wild = fault(Bpr::new(2).learning_rate(1e20).regularization(1.0));

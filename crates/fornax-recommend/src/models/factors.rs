@@ -156,6 +156,19 @@ impl Similar for Factors {
     }
 }
 
+/// An error if the vectors of users and items, while they are fitted and as the model has them, take more than `memory` bytes.
+pub(super) fn check_memory(factors: usize, rows: [usize; 2], memory: u64) -> Result<()> {
+    let bytes = 8 * (rows[0] as u64 + rows[1] as u64).max(1);
+    let needed = bytes.saturating_mul(factors as u64);
+    match needed <= memory {
+        true => Ok(()),
+        false => {
+            let wanted = format!("at most {}, for {memory} bytes, or more memory", memory / bytes);
+            Err(Error::argument("factors", factors, wanted))
+        }
+    }
+}
+
 /// Gives a model that has factors the traits of [`Factors`].
 macro_rules! by_factors {
     ($model:ident) => {

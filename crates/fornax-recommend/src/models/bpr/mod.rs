@@ -6,7 +6,7 @@ use fornax_core::{Array, Error, Philox, Result};
 use fornax_data::archive::MappedArrays;
 use serde_json::Value as Json;
 
-use super::factors::{Factors, by_factors};
+use super::factors::{Factors, by_factors, check_memory};
 use super::stored::{self, StoredModel, json};
 use crate::sparse::UserItems;
 use blocks::{Blocks, Rates};
@@ -25,7 +25,7 @@ use blocks::{Blocks, Rates};
 /// depend on the number of threads, of which at most 16 are used, one for each 256 items.
 ///
 /// Defaults are those of `implicit`, but for the draw of `j`: learning rate 0.01, regularization 0.01, 100 iterations, seed 0,
-/// [`Negatives::Uniform`]. Initial elements are uniform, at most `0.5 / factors`; biases begin at 0.
+/// at most 4 GiB, [`Negatives::Uniform`]. Initial elements are uniform, at most `0.5 / factors`; biases begin at 0.
 ///
 /// ```
 /// use fornax_recommend::{Bpr, Duplicates, Filter, Interactions, Recommend};
@@ -45,6 +45,7 @@ pub struct Bpr {
     iterations: usize,
     negatives: Negatives,
     seed: u64,
+    memory: u64,
 }
 
 /// How often an item is drawn as one that a user has no interaction with.
@@ -70,7 +71,7 @@ impl Bpr {
     pub fn new(factors: usize) -> Self {
         let (learning_rate, regularization) = (0.01, 0.01);
         let negatives = Negatives::default();
-        Self { factors, learning_rate, regularization, iterations: 100, negatives, seed: 0 }
+        Self { factors, learning_rate, regularization, iterations: 100, negatives, seed: 0, memory: 4 << 30 }
     }
 
     /// The length of a step.
@@ -93,6 +94,11 @@ impl Bpr {
         Self { negatives, ..self }
     }
 
+    /// The most memory that the vectors may take, in bytes: 8 for a factor of each user and item.
+    pub fn memory(self, bytes: u64) -> Self {
+        Self { memory: bytes, ..self }
+    }
+
     /// The seed of initial vectors and of all draws.
     pub fn seed(self, seed: u64) -> Self {
         Self { seed, ..self }
@@ -101,13 +107,14 @@ impl Bpr {
     /// Fits the model.
     ///
     /// # Errors
-    /// If a setting is out of its domain, there is no interaction, or vectors grow beyond 32 bits.
+    /// If a setting is out of its domain, the factors take more memory than is allowed, there is no interaction, or vectors grow beyond 32 bits.
     pub fn fit(&self, interactions: &impl AsRef<UserItems>) -> Result<BprModel> {
         let matrix = interactions.as_ref();
         self.check()?;
         if matrix.is_empty() {
             return Err(Error::data("interactions", "none", "at least one"));
         }
+        check_memory(self.factors, [matrix.rows(), matrix.columns()], self.memory)?;
         let width = self.factors.next_multiple_of(16);
         let random = Philox::new(self.seed).named("bpr");
         let drawn = |rows: usize, mut random: Philox| {

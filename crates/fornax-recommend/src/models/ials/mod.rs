@@ -10,7 +10,7 @@ use serde_json::Value as Json;
 
 use half_steps::{Row, gram_of, half, objective};
 
-use super::factors::{Factors, by_factors};
+use super::factors::{Factors, by_factors, check_memory};
 use super::stored::{self, StoredModel, json};
 use crate::ids::{Index, ItemIndex};
 use crate::recommend::{Explain, FoldIn, Score, Scored, check, contributions, sorted_history};
@@ -27,7 +27,7 @@ use crate::sparse::UserItems;
 /// Users are solved for while items stand still, then items. With [`Solver::Cholesky`] each step finds the minimum, so that the
 /// objective never rises. The result does not depend on the number of threads.
 ///
-/// Defaults: alpha 1, regularization 1, frequency 0 (`l` is the same for all), 15 iterations, seed 0, no objectives; the initial vectors of
+/// Defaults: alpha 1, regularization 1, frequency 0 (`l` is the same for all), 15 iterations, seed 0, no objectives, at most 4 GiB; the initial vectors of
 /// items are normal, with a variance of `0.01 / factors`.
 ///
 /// ```
@@ -50,6 +50,7 @@ pub struct Ials {
     solver: Solver,
     compute_objective: bool,
     seed: u64,
+    memory: u64,
 }
 
 /// How the vectors of one side are found while the other stands still.
@@ -105,6 +106,7 @@ impl Ials {
             solver: Solver::default(),
             compute_objective: false,
             seed: 0,
+            memory: 4 << 30,
         }
     }
 
@@ -139,6 +141,11 @@ impl Ials {
         Self { compute_objective, ..self }
     }
 
+    /// The most memory that the vectors may take, in bytes: 8 for a factor of each user and item.
+    pub fn memory(self, bytes: u64) -> Self {
+        Self { memory: bytes, ..self }
+    }
+
     /// The seed of the initial vectors.
     pub fn seed(self, seed: u64) -> Self {
         Self { seed, ..self }
@@ -147,7 +154,7 @@ impl Ials {
     /// Fits the model to weights.
     ///
     /// # Errors
-    /// If a setting is out of its domain, a weight is negative, there is no interaction, or the equations cannot be solved in 32
+    /// If a setting is out of its domain, the factors take more memory than is allowed, a weight is negative, there is no interaction, or the equations cannot be solved in 32
     /// bits.
     pub fn fit(&self, interactions: &impl AsRef<UserItems>) -> Result<IalsModel> {
         let matrix = interactions.as_ref();
@@ -156,6 +163,7 @@ impl Ials {
         if matrix.is_empty() {
             return Err(Error::data("interactions", "none", "at least one"));
         }
+        check_memory(self.factors, [matrix.rows(), matrix.columns()], self.memory)?;
         let transposed = matrix.transposed();
         let settings =
             Settings { alpha: self.alpha, regularization: self.regularization, frequency: self.frequency };
