@@ -156,14 +156,15 @@ impl Similar for Factors {
     }
 }
 
-/// An error if the vectors of users and items, while they are fitted and as the model has them, take more than `memory` bytes.
+/// An error if the vectors of users and items, while they are fitted and as the model has them, take more than `memory` bytes;
+/// while they are fitted they come in whole multiples of 16.
 pub(super) fn check_memory(factors: usize, rows: [usize; 2], memory: u64) -> Result<()> {
     let bytes = 8 * (rows[0] as u64 + rows[1] as u64).max(1);
-    let needed = bytes.saturating_mul(factors as u64);
-    match needed <= memory {
+    let most = memory / bytes / 16 * 16;
+    match factors as u64 <= most {
         true => Ok(()),
         false => {
-            let wanted = format!("at most {}, for {memory} bytes, or more memory", memory / bytes);
+            let wanted = format!("at most {most}, for {memory} bytes, or more memory");
             Err(Error::argument("factors", factors, wanted))
         }
     }

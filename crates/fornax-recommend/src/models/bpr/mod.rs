@@ -94,7 +94,8 @@ impl Bpr {
         Self { negatives, ..self }
     }
 
-    /// The most memory that the vectors may take, in bytes: 8 for a factor of each user and item.
+    /// The most memory that the vectors may take, in bytes: 8 for a factor of each user and item, whose
+    /// number is rounded up to a multiple of 16.
     pub fn memory(self, bytes: u64) -> Self {
         Self { memory: bytes, ..self }
     }
@@ -107,7 +108,8 @@ impl Bpr {
     /// Fits the model.
     ///
     /// # Errors
-    /// If a setting is out of its domain, the factors take more memory than is allowed, there is no interaction, or vectors grow beyond 32 bits.
+    /// If a setting is out of its domain, the factors take more memory than is allowed, there is no interaction, or vectors grow
+    /// beyond 32 bits.
     pub fn fit(&self, interactions: &impl AsRef<UserItems>) -> Result<BprModel> {
         let matrix = interactions.as_ref();
         self.check()?;

@@ -141,7 +141,8 @@ impl Ials {
         Self { compute_objective, ..self }
     }
 
-    /// The most memory that the vectors may take, in bytes: 8 for a factor of each user and item.
+    /// The most memory that the vectors may take, in bytes: 8 for a factor of each user and item, whose
+    /// number is rounded up to a multiple of 16.
     pub fn memory(self, bytes: u64) -> Self {
         Self { memory: bytes, ..self }
     }
