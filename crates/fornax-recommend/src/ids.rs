@@ -55,7 +55,12 @@ index! {
     ItemIndex, "item"
 }
 
-/// A row or column of a matrix that is neither of users nor of items.
+index! {
+    /// The number of a feature: a column of [`Features`](crate::Features).
+    FeatureIndex, "feature"
+}
+
+/// A row or column of a matrix that is neither of users, of items nor of features.
 impl Index for u32 {
     const NAME: &'static str = "number";
 

@@ -128,6 +128,23 @@ impl<U: Id, I: Id> Interactions<U, I> {
         self.matrix.is_empty()
     }
 
+    /// Each user's items from the oldest to the newest. Of interactions of one time, those of items that first came later are the
+    /// later ones.
+    ///
+    /// # Errors
+    /// If there are no times.
+    pub fn sequences(&self) -> Result<Vec<Vec<ItemIndex>>> {
+        let Some(times) = &self.times else {
+            return Err(Error::data("interactions", "no times", "times that say the order"));
+        };
+        let sequence = |user: usize| {
+            let mut entries: Vec<usize> = self.matrix.range(user).collect();
+            entries.sort_by_key(|&at| times[at]);
+            entries.into_iter().map(|at| ItemIndex::new(self.matrix.indices()[at])).collect()
+        };
+        Ok((0..self.users.len()).map(sequence).collect())
+    }
+
     /// All interactions as events, by user, then by item.
     pub fn events(&self) -> impl Iterator<Item = Event<U, I>> {
         self.matrix.entries().enumerate().map(|(at, (user, item, value))| Event {

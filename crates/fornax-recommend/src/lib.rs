@@ -18,6 +18,7 @@
 #![forbid(unsafe_code)]
 
 mod evaluation;
+mod features;
 mod ids;
 mod interactions;
 mod models;
@@ -30,13 +31,15 @@ mod svd;
 pub mod synthetic;
 
 pub use evaluation::{Evaluation, Interval, RankingMetric, RankingReport, RatingErrors, RatingReport};
-pub use ids::{Id, Ids, Index, ItemIndex, UserIndex};
+pub use features::Features;
+pub use ids::{FeatureIndex, Id, Ids, Index, ItemIndex, UserIndex};
 pub use interactions::{Duplicates, Event, Interactions};
 pub use models::{
     Baseline, BaselineModel, Bpr, BprModel, Centering, CoClustering, CoClusteringModel, Ease, EaseModel,
-    Factors, FunkSvd, FunkSvdModel, Ials, IalsModel, Negatives, Neighbours, NeighboursModel, Nmf, NmfModel,
-    Popularity, PopularityModel, Predict, PureSvd, PureSvdModel, Similarity, SlopeOne, SlopeOneModel, Solver,
-    StoredModel, SvdPlusPlus, SvdPlusPlusModel,
+    Factors, FunkSvd, FunkSvdModel, Ials, IalsModel, MarkovChain, MarkovChainModel, Negatives, Neighbours,
+    NeighboursModel, NeuMf, NeuMfModel, Nmf, NmfModel, Popularity, PopularityModel, Predict, PureSvd,
+    PureSvdModel, SasRec, SasRecModel, Similarity, SlopeOne, SlopeOneModel, Solver, StoredModel, SvdPlusPlus,
+    SvdPlusPlusModel, TwoTower, TwoTowerModel,
 };
 pub use readers::{Delimited, Field, MovieLens, lightgcn, movielens, sequences};
 pub use recommend::{Explain, Filter, FoldIn, Recommend, Score, Scored, Similar};

@@ -5,7 +5,7 @@ use std::fmt::Display;
 use std::hash::Hash;
 use std::path::Path;
 
-use fornax_core::{Array, Error, Result};
+use fornax_core::{Error, Result};
 use fornax_data::archive::{self, MappedArrays};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::Value as Json;
@@ -13,8 +13,9 @@ use serde_json::Value as Json;
 use crate::Interactions;
 use crate::ids::{Id, Ids, Index, ItemIndex, UserIndex};
 use crate::models::StoredModel;
+use crate::models::stored::{matrix_arrays, matrix_of};
 use crate::recommend::{Explain, Filter, FoldIn, Recommend, Scored, Similar};
-use crate::sparse::{SparseMatrix, UserItems};
+use crate::sparse::UserItems;
 
 /// A model that is asked by ids, and does not recommend what a user has.
 ///
@@ -196,16 +197,7 @@ where
             users: self.users.as_slice().to_vec(),
             items: self.items.as_slice().to_vec(),
         };
-        let counts = self.seen.offsets().windows(2).map(|row| i32::try_from(row[1] - row[0]));
-        let counts = counts.collect::<std::result::Result<Vec<i32>, _>>();
-        let counts = counts.map_err(|_| Error::data("items of a user", "2^31", "fewer"))?;
-        // Numbers of items are below 2^32: their bits are kept.
-        let items = self.seen.indices().iter().map(|&item| item as i32).collect::<Vec<i32>>();
-        arrays.extend([
-            ("seen/counts".to_owned(), Array::from(counts)),
-            ("seen/items".to_owned(), Array::from(items)),
-            ("seen/values".to_owned(), Array::from(self.seen.values().to_vec())),
-        ]);
+        arrays.extend(matrix_arrays("seen", &self.seen)?);
         archive::write(path.as_ref(), VERSION, &header, &arrays)
     }
 
@@ -225,15 +217,7 @@ where
 
     fn of_parts(header: Header<U, I>, arrays: &MappedArrays) -> Result<Self> {
         let (users, items) = (ids::<U, UserIndex>(header.users)?, ids::<I, ItemIndex>(header.items)?);
-        let mut offsets = vec![0];
-        for count in arrays.integers("seen/counts")?.1 {
-            let count =
-                usize::try_from(count).map_err(|_| Error::data("items of a user", count, "0 or more"))?;
-            offsets.push(offsets[offsets.len() - 1] + count);
-        }
-        let columns = arrays.integers("seen/items")?.1.into_iter().map(|item| item as u32).collect();
-        let values = arrays.floats("seen/values")?.1.to_vec();
-        let seen: UserItems = SparseMatrix::new(items.len(), offsets, columns, values)?;
+        let seen: UserItems = matrix_of("seen", items.len(), arrays)?;
         let model = M::from_parts(header.settings, arrays, &seen)?;
         let found = [seen.rows(), model.user_count(), seen.columns(), model.item_count()];
         let wanted = [users.len(), users.len(), items.len(), items.len()];

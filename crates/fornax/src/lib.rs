@@ -91,9 +91,9 @@ pub mod prelude {
     pub use fornax_sequence::decoding::{BeamSearch, Sampling, StepDecoder, greedy};
     pub use fornax_sequence::layers::{
         AdditiveAttention, Attention, Bidirectional, DecoderAttention, GRU, GRUCell, GroupedQueryAttention,
-        LSTM, LSTMCell, MergeMode, MultiHeadAttention, PositionEmbedding, RNNEncoderDecoder, RotaryEmbedding,
-        SimpleRNN, SimpleRNNCell, SinePositionEncoding, TimeDistributed, Transformer, TransformerDecoder,
-        TransformerEncoder,
+        LSTM, LSTMCell, MergeMode, MultiHeadAttention, PositionEmbedding, RNNEncoderDecoder,
+        ReversibleEmbedding, RotaryEmbedding, SimpleRNN, SimpleRNNCell, SinePositionEncoding,
+        TimeDistributed, Transformer, TransformerDecoder, TransformerEncoder,
     };
     pub use fornax_train::callbacks::{
         CsvLogger, EarlyStopping, LambdaCallback, LearningRateScheduler, ModelCheckpoint, ReduceLROnPlateau,

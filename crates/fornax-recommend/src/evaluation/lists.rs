@@ -63,21 +63,29 @@ pub(super) fn sample(
     mut random: Philox,
     scores: &mut [f32],
 ) {
-    let mut kept = vec![false; scores.len()];
-    relevant.iter().for_each(|&item| kept[item as usize] = true);
+    let mut kept = relevant.to_vec();
     let free = |item: usize| known.iter().all(|list| list.binary_search(&(item as u32)).is_err());
     let others = scores.len() - (0..scores.len()).filter(|&item| !free(item)).count();
     if others <= count {
-        (0..scores.len()).filter(|&item| free(item)).for_each(|item| kept[item] = true);
+        kept.extend((0..scores.len()).filter(|&item| free(item)).map(|item| item as u32));
     } else {
+        let mut drawn = vec![false; scores.len()];
         let mut left = count;
         while left > 0 {
             let item = random.below(scores.len());
-            if free(item) && !kept[item] {
-                kept[item] = true;
+            if free(item) && !drawn[item] {
+                drawn[item] = true;
+                kept.push(item as u32);
                 left -= 1;
             }
         }
     }
+    keep(&[&kept], scores);
+}
+
+/// Leaves the items of some lists as candidates.
+pub(super) fn keep(lists: &[&[u32]], scores: &mut [f32]) {
+    let mut kept = vec![false; scores.len()];
+    lists.iter().copied().flatten().for_each(|&item| kept[item as usize] = true);
     scores.iter_mut().zip(kept).filter(|(_, kept)| !kept).for_each(|(score, _)| *score = f32::NAN);
 }

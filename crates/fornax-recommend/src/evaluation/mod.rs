@@ -42,7 +42,18 @@ pub struct Evaluation {
     k: usize,
     seed: u64,
     relevant_from: f32,
-    sampled: Option<usize>,
+    candidates: Among,
+}
+
+/// What relevant items are ranked among.
+#[derive(Clone, Debug)]
+pub(crate) enum Among {
+    /// All items without an interaction in the training part.
+    All,
+    /// So many drawn ones, from those without any interaction.
+    Sampled(usize),
+    /// Those of given lists.
+    Given(UserItems),
 }
 
 /// The ranks of one user's relevant items.
@@ -58,7 +69,7 @@ pub(crate) struct Ranks {
 impl Evaluation {
     /// Of the first `k` items of each list.
     pub fn at(k: usize) -> Self {
-        Self { k, seed: 0, relevant_from: f32::NEG_INFINITY, sampled: None }
+        Self { k, seed: 0, relevant_from: f32::NEG_INFINITY, candidates: Among::All }
     }
 
     /// The seed of the order of equal scores and of samples.
@@ -76,7 +87,13 @@ impl Evaluation {
     /// Such figures are much higher than those over all items, do not compare with them, and can order models otherwise
     /// (Krichene and Rendle 2020); the report says `sampled(count)`.
     pub fn sampled(self, count: usize) -> Self {
-        Self { sampled: Some(count), ..self }
+        Self { candidates: Among::Sampled(count), ..self }
+    }
+
+    /// Ranks the relevant items among given others: for each user those that have an entry, by the numbers of the training part, as some data sets
+    /// are published with. What is said of [`sampled`](Self::sampled) holds of such figures too.
+    pub fn among(self, lists: UserItems) -> Self {
+        Self { candidates: Among::Given(lists), ..self }
     }
 
     /// Ranks.
@@ -93,6 +110,13 @@ impl Evaluation {
             let found = format!("{} users and {} items", model.user_count(), model.item_count());
             let wanted = format!("{} and {}, as it was fitted on", train.rows(), train.columns());
             return Err(Error::mismatch("model", found, wanted));
+        }
+        if let Among::Given(lists) = &self.candidates
+            && (lists.rows(), lists.columns()) != (train.rows(), train.columns())
+        {
+            let found = format!("{} users and {} items", lists.rows(), lists.columns());
+            let wanted = format!("{} and {}, as the training part has", train.rows(), train.columns());
+            return Err(Error::mismatch("lists of candidates", found, wanted));
         }
         let relevant = relevant(test, self.relevant_from);
         if relevant.is_empty() {
@@ -114,9 +138,9 @@ impl Evaluation {
         });
         let evaluated: Result<Vec<Vec<(Ranks, Vec<u32>)>>> = evaluated.collect();
         let (ranks, lists): (Vec<Ranks>, Vec<Vec<u32>>) = evaluated?.into_iter().flatten().unzip();
-        let lists = self.sampled.is_none().then_some(lists);
+        let lists = matches!(self.candidates, Among::All).then_some(lists);
         let cold = [split.test.cold_users().len(), split.test.cold_items().len()];
-        Ok(RankingReport::new(self.k, self.sampled, ranks, lists, train, cold))
+        Ok(RankingReport::new(self.k, self.protocol(), ranks, lists, train, cold))
     }
 
     fn rank(
@@ -132,16 +156,25 @@ impl Evaluation {
             return Err(Error::data(place, "NaN", "a number"));
         }
         let known = [train.row(user).0, test.row(user).0];
-        match self.sampled {
-            None => known[0].iter().for_each(|&item| scores[item as usize] = f32::NAN),
-            Some(count) => lists::sample(count, known, relevant, self.random(user), scores),
+        match &self.candidates {
+            Among::All => known[0].iter().for_each(|&item| scores[item as usize] = f32::NAN),
+            Among::Sampled(count) => lists::sample(*count, known, relevant, self.random(user), scores),
+            Among::Given(others) => lists::keep(&[relevant, others.row(user).0], scores),
         }
         let candidates =
             Candidates { scores, order: Philox::new(self.seed).named("ties").stream(user.get() as u64) };
         let mut ranks: Vec<u32> = relevant.iter().map(|&item| candidates.rank(item)).collect();
         ranks.sort_unstable();
-        let list = if self.sampled.is_none() { candidates.first(self.k) } else { vec![] };
+        let list = if matches!(self.candidates, Among::All) { candidates.first(self.k) } else { vec![] };
         Ok((Ranks { user, ranks, candidates: candidates.count() }, list))
+    }
+
+    fn protocol(&self) -> String {
+        match &self.candidates {
+            Among::All => "all items".into(),
+            Among::Sampled(count) => format!("sampled({count})"),
+            Among::Given(_) => "given lists".into(),
+        }
     }
 
     fn random(&self, user: UserIndex) -> Philox {

@@ -10,7 +10,7 @@ use crate::sparse::UserItems;
 #[derive(Clone, Debug)]
 pub struct RankingReport {
     k: usize,
-    sampled: Option<usize>,
+    protocol: String,
     ranks: Vec<Ranks>,
     lists: Option<Lists>,
     cold: [usize; 2],
@@ -35,14 +35,14 @@ pub struct Interval {
 impl RankingReport {
     pub(super) fn new(
         k: usize,
-        sampled: Option<usize>,
+        protocol: String,
         ranks: Vec<Ranks>,
         lists: Option<Vec<Vec<u32>>>,
         train: &UserItems,
         cold: [usize; 2],
     ) -> Self {
         let lists = lists.map(|lists| Lists::of(&lists, train));
-        Self { k, sampled, ranks, lists, cold }
+        Self { k, protocol, ranks, lists, cold }
     }
 
     /// The users with a relevant item, in the order of [`values`](Self::values).
@@ -106,9 +106,9 @@ impl RankingReport {
         self.cold[1]
     }
 
-    /// `all items`, or `sampled(n)`.
-    pub fn protocol(&self) -> String {
-        self.sampled.map_or("all items".into(), |count| format!("sampled({count})"))
+    /// What was ranked: `all items`, `sampled(n)` or `given lists`.
+    pub fn protocol(&self) -> &str {
+        &self.protocol
     }
 }
 

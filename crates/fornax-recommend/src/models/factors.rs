@@ -172,8 +172,8 @@ pub(super) fn check_memory(factors: usize, rows: [usize; 2], memory: u64) -> Res
 
 /// Gives a model that has factors the traits of [`Factors`].
 macro_rules! by_factors {
-    ($model:ident) => {
-        impl crate::recommend::Score for $model {
+    ($model:ident $(<$backend:ident: $bound:path>)?) => {
+        impl$(<$backend: $bound>)? crate::recommend::Score for $model$(<$backend>)? {
             fn as_factors(&self) -> Option<&crate::Factors> {
                 Some(&self.factors)
             }
@@ -196,7 +196,7 @@ macro_rules! by_factors {
             }
         }
 
-        impl crate::recommend::Similar for $model {
+        impl$(<$backend: $bound>)? crate::recommend::Similar for $model$(<$backend>)? {
             fn similar_items(
                 &self,
                 item: crate::ItemIndex,

@@ -2,18 +2,22 @@
 
 mod bpr;
 pub(crate) mod by_length;
+mod deep;
 mod ease;
 mod factors;
 mod ials;
+mod markov_chain;
 mod popularity;
 mod pure_svd;
 mod ratings;
-mod stored;
+pub(crate) mod stored;
 
 pub use bpr::{Bpr, BprModel, Negatives};
+pub use deep::{NeuMf, NeuMfModel, SasRec, SasRecModel, TwoTower, TwoTowerModel};
 pub use ease::{Ease, EaseModel};
 pub use factors::Factors;
 pub use ials::{Ials, IalsModel, Solver};
+pub use markov_chain::{MarkovChain, MarkovChainModel};
 pub use popularity::{Popularity, PopularityModel};
 pub use pure_svd::{PureSvd, PureSvdModel};
 pub use ratings::{

@@ -5,8 +5,9 @@ use fornax_data::archive::MappedArrays;
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value as Json;
 
+use crate::ids::Index;
 use crate::recommend::Score;
-use crate::sparse::UserItems;
+use crate::sparse::{SparseMatrix, UserItems};
 
 /// A model that can be written to a file, as settings and arrays, and read.
 pub trait StoredModel: Score + Sized {
@@ -30,4 +31,40 @@ pub(super) fn json(settings: &impl Serialize) -> Json {
 pub(super) fn settings<T: DeserializeOwned>(json: Json) -> Result<T> {
     serde_json::from_value(json)
         .map_err(|error| Error::data("settings of the model", error, "those of its kind"))
+}
+
+/// A matrix as arrays, whose names begin with `name`.
+///
+/// # Errors
+/// If a row has 2^31 entries.
+pub(crate) fn matrix_arrays<R: Index, C: Index>(
+    name: &str,
+    matrix: &SparseMatrix<R, C>,
+) -> Result<[(String, Array); 3]> {
+    let counts = matrix.offsets().windows(2).map(|row| i32::try_from(row[1] - row[0]));
+    let counts = counts.collect::<std::result::Result<Vec<i32>, _>>();
+    let counts = counts.map_err(|_| Error::data(format!("row of {name}"), "2^31 entries", "fewer"))?;
+    // Numbers of columns are below 2^32: their bits are kept.
+    let columns = matrix.indices().iter().map(|&column| column as i32).collect::<Vec<i32>>();
+    Ok([
+        (format!("{name}/counts"), Array::from(counts)),
+        (format!("{name}/items"), Array::from(columns)),
+        (format!("{name}/values"), Array::from(matrix.values().to_vec())),
+    ])
+}
+
+/// What [`matrix_arrays`] gave.
+pub(crate) fn matrix_of<R: Index, C: Index>(
+    name: &str,
+    columns: usize,
+    arrays: &MappedArrays,
+) -> Result<SparseMatrix<R, C>> {
+    let mut offsets = vec![0];
+    for count in arrays.integers(&format!("{name}/counts"))?.1 {
+        let count = usize::try_from(count)
+            .map_err(|_| Error::data(format!("entries of a row of {name}"), count, "0 or more"))?;
+        offsets.push(offsets[offsets.len() - 1] + count);
+    }
+    let indices = arrays.integers(&format!("{name}/items"))?.1.into_iter().map(|item| item as u32).collect();
+    SparseMatrix::new(columns, offsets, indices, arrays.floats(&format!("{name}/values"))?.1.to_vec())
 }

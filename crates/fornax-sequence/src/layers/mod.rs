@@ -13,6 +13,7 @@ mod grouped_query_attention;
 mod multi_head_attention;
 mod position_embedding;
 mod recurrent;
+mod reversible_embedding;
 mod rotary_embedding;
 mod sine_position_encoding;
 mod time_distributed;
@@ -29,6 +30,7 @@ pub use recurrent::{
     Bidirectional, DecoderAttention, GRU, GRUCell, LSTM, LSTMCell, MergeMode, RNNEncoderDecoder,
     RecurrentLayer, SimpleRNN, SimpleRNNCell,
 };
+pub use reversible_embedding::ReversibleEmbedding;
 pub use rotary_embedding::RotaryEmbedding;
 pub use sine_position_encoding::SinePositionEncoding;
 pub use time_distributed::TimeDistributed;
@@ -46,6 +48,7 @@ pub fn register<B: Backend>(registry: &mut Registry<B>) {
     registry.register::<MultiHeadAttention>().register::<GroupedQueryAttention>();
     registry.register::<Attention>().register::<AdditiveAttention>();
     registry.register::<SinePositionEncoding>().register::<PositionEmbedding>().register::<RotaryEmbedding>();
+    registry.register::<ReversibleEmbedding>();
     registry.register::<TransformerEncoder>().register::<TransformerDecoder>().register::<Transformer>();
     registry.register::<SimpleRNN>().register::<LSTM>().register::<GRU>();
     registry.register::<SimpleRNNCell>().register::<LSTMCell>().register::<GRUCell>();

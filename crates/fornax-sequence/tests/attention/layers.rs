@@ -30,6 +30,7 @@ fn single_head() {
 fn positions() {
     Battery::new(SinePositionEncoding::new(), [&[4, 5]]).run();
     Battery::new(PositionEmbedding::new(6), [&[4, 3]]).run();
+    Battery::new(ReversibleEmbedding::new(5, 3), [&[4, 3]]).run();
     Battery::new(RotaryEmbedding::new().max_wavelength(50.0), [&[4, 6]]).run();
     Battery::new(RotaryEmbedding::new(), [&[3, 2, 4]]).run();
 }
