@@ -24,6 +24,52 @@ pub struct HeldOut<U = String, I = String> {
     cold_items: Vec<Event<U, I>>,
 }
 
+impl<U: Id, I: Id> Split<U, I> {
+    /// A training part and what is held out, where they come apart, as some data sets do.
+    ///
+    /// # Errors
+    /// If a pair is in both.
+    pub fn new(train: Interactions<U, I>, test: &Interactions<U, I>) -> Result<Self> {
+        let test = HeldOut::new(&train, test, |_| true)?;
+        let twice = test.known.entries().find(|&(user, item, _)| train.matrix().value(user, item).is_some());
+        match twice {
+            Some((user, item, _)) => {
+                let place = format!("user {}, item {}", train.users().id(user), train.items().id(item));
+                Err(Error::data(place, "an interaction in both parts", "one that trains or is held out"))
+            }
+            None => Ok(Self { train, test }),
+        }
+    }
+}
+
+impl<U: Id, I: Id> HeldOut<U, I> {
+    /// What `keep` says of a log, by what the training part knows.
+    fn new(
+        train: &Interactions<U, I>,
+        log: &Interactions<U, I>,
+        keep: impl Fn(usize) -> bool,
+    ) -> Result<Self> {
+        let users: Vec<_> = log.users().as_slice().iter().map(|id| train.users().get(id)).collect();
+        let items: Vec<_> = log.items().as_slice().iter().map(|id| train.items().get(id)).collect();
+        let (mut known, mut cold_users, mut cold_items) = (vec![], vec![], vec![]);
+        for (at, (user, item, value)) in log.matrix().entries().enumerate().filter(|&(at, _)| keep(at)) {
+            let event = || Event {
+                user: log.users().id(user).clone(),
+                item: log.items().id(item).clone(),
+                value,
+                time: log.times().map(|times| times[at]),
+            };
+            match (users[user.get()], items[item.get()]) {
+                (Some(user), Some(item)) => known.push((user.get() as u32, item.get() as u32, value)),
+                (None, _) => cold_users.push(event()),
+                (Some(_), None) => cold_items.push(event()),
+            }
+        }
+        let known = SparseMatrix::from_entries(train.users().len(), train.items().len(), known)?;
+        Ok(Self { known, cold_users, cold_items })
+    }
+}
+
 impl<U, I> HeldOut<U, I> {
     /// Those of users and items that the training part knows, by its numbers.
     pub fn known(&self) -> &UserItems {
@@ -186,24 +232,8 @@ impl<U: Id, I: Id> Interactions<U, I> {
             return Err(Error::data("split", found, "at least one on each side"));
         }
         let train = self.select(&held_out.iter().map(|held_out| !held_out).collect::<Vec<_>>())?;
-        let users: Vec<_> = self.users().as_slice().iter().map(|id| train.users().get(id)).collect();
-        let items: Vec<_> = self.items().as_slice().iter().map(|id| train.items().get(id)).collect();
-        let (mut known, mut cold_users, mut cold_items) = (vec![], vec![], vec![]);
-        for (at, (user, item, value)) in self.matrix().entries().enumerate().filter(|(at, _)| held_out[*at]) {
-            let event = || Event {
-                user: self.users().id(user).clone(),
-                item: self.items().id(item).clone(),
-                value,
-                time: self.times().map(|times| times[at]),
-            };
-            match (users[user.get()], items[item.get()]) {
-                (Some(user), Some(item)) => known.push((user.get() as u32, item.get() as u32, value)),
-                (None, _) => cold_users.push(event()),
-                (Some(_), None) => cold_items.push(event()),
-            }
-        }
-        let known = SparseMatrix::from_entries(train.users().len(), train.items().len(), known)?;
-        Ok(Split { train, test: HeldOut { known, cold_users, cold_items } })
+        let test = HeldOut::new(&train, self, |at| held_out[at])?;
+        Ok(Split { train, test })
     }
 }
 

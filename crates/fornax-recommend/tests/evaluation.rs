@@ -4,8 +4,8 @@ use std::ops::Range;
 
 use fornax_core::Philox;
 use fornax_recommend::{
-    Duplicates, Evaluation, Index, Interactions, Popularity, RankingMetric, RankingReport, RatingErrors,
-    Score, Split, UserIndex,
+    Duplicates, Evaluation, Index, Interactions, ItemIndex, Popularity, RankingMetric, RankingReport,
+    RatingErrors, Score, SparseMatrix, Split, UserIndex,
 };
 use proptest::prelude::*;
 
@@ -212,6 +212,7 @@ fn samples_are_drawn_from_what_is_unknown() {
     let report = run(10);
     assert_eq!(report.protocol(), "sampled(10)");
     assert_eq!((report.coverage(), report.gini(), report.novelty()), (None, None, None));
+    assert_eq!(report.diversity(&split.train).unwrap(), None);
     assert!(
         report.mean(RankingMetric::Ndcg)
             > Evaluation::at(5).run(&model, &split).unwrap().mean(RankingMetric::Ndcg)
@@ -220,6 +221,49 @@ fn samples_are_drawn_from_what_is_unknown() {
     // All others: the list over all items.
     let all = Evaluation::at(5).run(&model, &split).unwrap();
     assert_eq!(run(1000).values(RankingMetric::Ndcg), all.values(RankingMetric::Ndcg));
+}
+
+/// Users 0 and 1 have both 0 and 1, whom only they know; item 2 shares one of its two users with each.
+#[test]
+fn diversity_is_that_of_who_has_the_items() {
+    let events = [(0, 0), (0, 1), (1, 0), (1, 1), (1, 2), (2, 2), (3, 3), (3, 9), (4, 4), (4, 9)];
+    let log = Interactions::from_events(events, Duplicates::Error).unwrap();
+    let split = log.split_by(|user, item, ..| (*user, *item) == (3, 9)).unwrap();
+    // Of user 3, who has 3: the list is what scores highest.
+    let list = |scores: [f32; 6]| {
+        let scores = (0..5).flat_map(|_| scores).collect();
+        let report = Evaluation::at(2).run(&Given { items: 6, scores }, &split).unwrap();
+        report.diversity(&split.train).unwrap().unwrap()
+    };
+    assert_eq!(list([2.0, 1.0, 0.0, 0.0, 0.0, 0.0]), 0.0);
+    assert!((list([2.0, 0.0, 1.0, 0.0, 0.0, 0.0]) - 0.5).abs() < 1e-12);
+    assert_eq!(list([2.0, 0.0, 0.0, 0.0, 1.0, 0.0]), 1.0);
+}
+
+/// Lists of all other items give what all items give; a list of one other item says which of two comes first.
+#[test]
+fn given_lists_are_ranked_alone() {
+    let split = random_split(40, 30, 400, 3).unwrap();
+    let model = Popularity::new().fit(&split.train).unwrap();
+    let [users, items] = [split.train.users().len() as u32, split.train.items().len() as u32];
+    let lists = |kept: &dyn Fn(u32, u32) -> bool| {
+        let pairs = (0..users).flat_map(|user| (0..items).map(move |item| (user, item, 1.0)));
+        let pairs = pairs.filter(|&(user, item, _)| kept(user, item));
+        SparseMatrix::from_entries(users as usize, items as usize, pairs).unwrap()
+    };
+    let unseen = |user: u32, item: u32| {
+        split.train.matrix().value(UserIndex::new(user), ItemIndex::new(item)).is_none()
+    };
+    let run = |lists| Evaluation::at(5).among(lists).run(&model, &split).unwrap();
+    let all = Evaluation::at(5).run(&model, &split).unwrap();
+    let report = run(lists(&unseen));
+    assert_eq!((report.protocol(), report.coverage()), ("given lists", None));
+    assert_eq!(report.values(RankingMetric::Auc), all.values(RankingMetric::Auc));
+    let none = run(lists(&|_, _| false));
+    assert_eq!(none.mean(RankingMetric::Ndcg), 1.0);
+    let other = SparseMatrix::from_entries(1, 1, []).unwrap();
+    let error = Evaluation::at(5).among(other).run(&model, &split).unwrap_err().to_string();
+    assert!(error.starts_with("lists of candidates: found 1 users and 1 items, wanted "), "{error}");
 }
 
 #[test]

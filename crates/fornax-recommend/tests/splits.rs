@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use fornax_core::{Philox, Result};
-use fornax_recommend::{Duplicates, Event, Interactions, Split};
+use fornax_recommend::{Duplicates, Event, Index, Interactions, ItemIndex, Split, UserIndex};
 use proptest::prelude::*;
 
 type Log = Interactions<u32, u32>;
@@ -158,4 +158,21 @@ fn splits_that_cannot_be_are_errors() {
     assert!(log.folds(1, 0).is_err() && log.folds(log.len() + 1, 0).is_err());
     let untimed = Interactions::from_events([(1, 2), (1, 3)], Duplicates::Error).unwrap();
     assert_eq!(fault(untimed.split_last(1)), "interactions: found no times, wanted times to split by");
+}
+
+/// What comes apart is as what is split: cold parts by what the training part knows, and no pair in both.
+#[test]
+fn two_logs_make_a_split() {
+    let train = Interactions::from_events([("a", 1), ("a", 2), ("b", 2)], Duplicates::Error).unwrap();
+    let test = Interactions::from_events([("b", 1), ("c", 1), ("a", 3)], Duplicates::Error).unwrap();
+    let split = Split::new(train.clone(), &test).unwrap();
+    let known: Vec<_> = split.test.known().entries().collect();
+    assert_eq!(known, [(UserIndex::new(1), ItemIndex::new(0), 1.0)]);
+    assert_eq!(split.test.cold_users()[0].user, "c");
+    assert_eq!(split.test.cold_items()[0].item, 3);
+    let both = Interactions::from_events([("b", 1), ("a", 2)], Duplicates::Error).unwrap();
+    assert_eq!(
+        Split::new(train, &both).unwrap_err().to_string(),
+        "user a, item 2: found an interaction in both parts, wanted one that trains or is held out"
+    );
 }

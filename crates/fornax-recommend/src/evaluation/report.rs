@@ -1,9 +1,10 @@
 //! [`RankingReport`]: a value for each user, their means with bootstrap intervals, and what the lists have in common.
 
 use fornax_core::{Error, Philox, Result};
+use rayon::prelude::*;
 
 use super::{RankingMetric, Ranks};
-use crate::ids::UserIndex;
+use crate::ids::{Index, ItemIndex, UserIndex};
 use crate::sparse::UserItems;
 
 /// What an [`Evaluation`](super::Evaluation) found.
@@ -12,7 +13,8 @@ pub struct RankingReport {
     k: usize,
     protocol: String,
     ranks: Vec<Ranks>,
-    lists: Option<Lists>,
+    lists: Option<Vec<Vec<u32>>>,
+    shown: Option<Lists>,
     cold: [usize; 2],
 }
 
@@ -41,8 +43,8 @@ impl RankingReport {
         train: &UserItems,
         cold: [usize; 2],
     ) -> Self {
-        let lists = lists.map(|lists| Lists::of(&lists, train));
-        Self { k, protocol, ranks, lists, cold }
+        let shown = lists.as_deref().map(|lists| Lists::of(lists, train));
+        Self { k, protocol, ranks, lists, shown, cold }
     }
 
     /// The users with a relevant item, in the order of [`values`](Self::values).
@@ -81,19 +83,45 @@ impl RankingReport {
 
     /// The share of the items that are in a list; none of a sample.
     pub fn coverage(&self) -> Option<f64> {
-        self.lists.map(|lists| lists.coverage)
+        self.shown.map(|lists| lists.coverage)
     }
 
     /// The Gini coefficient of how often each item is in a list: 0 if all are equally often, nearly 1 if it is always the same
     /// few; none of a sample.
     pub fn gini(&self) -> Option<f64> {
-        self.lists.map(|lists| lists.gini)
+        self.shown.map(|lists| lists.gini)
     }
 
     /// The mean of `-log2` of the share of the training users who have an interaction with a listed item, in bits (Zhou et al.
     /// 2010): more for what few know; none of a sample.
     pub fn novelty(&self) -> Option<f64> {
-        self.lists.map(|lists| lists.novelty)
+        self.shown.map(|lists| lists.novelty)
+    }
+
+    /// The mean over lists of `1 - s`, with the mean `s` over pairs of listed items of the cosine between the sets of training users who have
+    /// them, `n_ab / sqrt(n_a n_b)` (Ziegler et al. 2005): 0 if a list has what the same users have; none of a sample, or where no list has two items.
+    ///
+    /// # Errors
+    /// If the interactions are not those of the training part.
+    pub fn diversity(&self, train: &impl AsRef<UserItems>) -> Result<Option<f64>> {
+        let train = train.as_ref();
+        let Some(lists) = &self.lists else { return Ok(None) };
+        let most = lists.iter().flatten().max().map_or(0, |&item| item as usize + 1);
+        if train.columns() < most {
+            return Err(Error::mismatch("interactions", train.columns(), format!("{most} items at least")));
+        }
+        let users = train.transposed();
+        let cosine = |a: u32, b: u32| {
+            let [a, b] = [a, b].map(|item| users.row(ItemIndex::new(item)).0);
+            common(a, b) as f64 / ((a.len() * b.len()) as f64).sqrt().max(1.0)
+        };
+        let each = lists.par_iter().filter(|list| list.len() > 1).map(|list| {
+            let pairs = (0..list.len()).flat_map(|at| (0..at).map(move |other| (at, other)));
+            let sum: f64 = pairs.map(|(at, other)| cosine(list[at], list[other])).sum();
+            1.0 - sum / (list.len() * (list.len() - 1) / 2) as f64
+        });
+        let each: Vec<f64> = each.collect();
+        Ok((!each.is_empty()).then(|| mean(&each)))
     }
 
     /// Held-out interactions of users that the training part does not know; they are in no figure.
@@ -122,7 +150,7 @@ impl std::fmt::Display for RankingReport {
             self.protocol()
         )?;
         let figures = RankingMetric::ALL.map(|metric| (metric.name(self.k), self.mean(metric)));
-        let lists = self.lists.map(|lists| {
+        let lists = self.shown.map(|lists| {
             [("coverage", lists.coverage), ("Gini", lists.gini), ("novelty", lists.novelty)]
                 .map(|(name, value)| (name.to_string(), value))
         });
@@ -148,6 +176,18 @@ impl Lists {
             shown.iter().zip(1..).map(|(&count, rank)| (2.0 * f64::from(rank) - n - 1.0) * count as f64);
         Self { coverage, gini: ranked.sum::<f64>() / (n * total.max(1) as f64), novelty }
     }
+}
+
+/// How many numbers two ascending lists share.
+fn common(a: &[u32], b: &[u32]) -> usize {
+    let (mut at, mut shared) = (0, 0);
+    for &x in a {
+        while at < b.len() && b[at] < x {
+            at += 1;
+        }
+        shared += usize::from(b.get(at) == Some(&x));
+    }
+    shared
 }
 
 fn mean(values: &[f64]) -> f64 {
