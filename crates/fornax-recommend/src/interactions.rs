@@ -178,6 +178,16 @@ impl<U: Id, I: Id> Interactions<U, I> {
         Ok(Self { matrix: self.matrix.map_values(map)?, ..self.clone() })
     }
 
+    /// The same interactions with other values, in the order of the entries.
+    pub(crate) fn with_values(&self, values: Vec<f32>) -> Result<Self> {
+        if let Some(at) = values.iter().position(|value| !value.is_finite()) {
+            let (user, item, _) = self.matrix.entries().nth(at).expect("a value for each entry");
+            let place = format!("user {}, item {}", self.users.id(user), self.items.id(item));
+            return Err(Error::data(place, values[at], "a finite value"));
+        }
+        Ok(Self { matrix: self.matrix.with_values(values), ..self.clone() })
+    }
+
     /// The largest part in which every user has `per_user` interactions and every item `per_item`: those with fewer are taken
     /// away until there is none (the k-core of the graph of users and items).
     ///

@@ -29,6 +29,7 @@ mod sparse;
 mod splits;
 mod svd;
 pub mod synthetic;
+mod weights;
 
 pub use evaluation::{Evaluation, Interval, RankingMetric, RankingReport, RatingErrors, RatingReport};
 pub use features::Features;
@@ -47,3 +48,4 @@ pub use recommender::{Recommender, stored_kind};
 pub use sparse::{SparseMatrix, UserItems};
 pub use splits::{HeldOut, Split};
 pub use svd::{Svd, SvdInput, TruncatedSvd};
+pub use weights::Weighting;

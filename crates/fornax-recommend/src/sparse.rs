@@ -185,6 +185,12 @@ impl<R: Index, C: Index> SparseMatrix<R, C> {
         Ok(Self { values, ..self.clone() })
     }
 
+    /// The same places with other values that are known to be right.
+    pub(crate) fn with_values(&self, values: Vec<f32>) -> Self {
+        debug_assert_eq!(values.len(), self.len());
+        Self { values, ..self.clone() }
+    }
+
     /// The transpose: rows become columns.
     pub fn transposed(&self) -> SparseMatrix<C, R> {
         let mut offsets = vec![0; self.columns + 1];
