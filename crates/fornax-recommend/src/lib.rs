@@ -1,7 +1,7 @@
 //! Recommenders: from a log of who did what with which item to a model of each user's interest and a ranked list.
 //!
-//! [`Interactions`] come from events in memory or from files ([`Delimited`], [`movielens`], [`lightgcn`], [`sequences`]); a
-//! [`Split`] holds some of them out. Users and items have numbers of types of their own ([`UserIndex`], [`ItemIndex`]).
+//! [`Interactions`] come from events in memory or from files ([`Delimited`], [`JsonLines`], [`movielens`], [`lightgcn`],
+//! [`sequences`]); a [`Split`] holds some of them out. Users and items have numbers of types of their own ([`UserIndex`], [`ItemIndex`]).
 //! Models are fitted on interactions; what they can be asked is in the traits [`Score`], [`Recommend`], [`FoldIn`],
 //! [`Explain`], [`Similar`] and [`Predict`]; an [`Evaluation`] judges ranked lists, a [`RatingReport`] ratings.
 //!
@@ -42,7 +42,7 @@ pub use models::{
     PureSvdModel, SasRec, SasRecModel, Similarity, SlopeOne, SlopeOneModel, Solver, StoredModel, SvdPlusPlus,
     SvdPlusPlusModel, TwoTower, TwoTowerModel,
 };
-pub use readers::{Delimited, Field, MovieLens, lightgcn, movielens, sequences};
+pub use readers::{Delimited, Field, JsonLines, MovieLens, lightgcn, movielens, sequences};
 pub use recommend::{Explain, Filter, FoldIn, Recommend, Score, Scored, Similar};
 pub use recommender::{Recommender, stored_kind};
 pub use sparse::{SparseMatrix, UserItems};

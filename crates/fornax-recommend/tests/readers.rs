@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use fornax_recommend::{Delimited, Duplicates, Interactions, lightgcn, movielens, sequences};
+use fornax_recommend::{Delimited, Duplicates, Interactions, JsonLines, lightgcn, movielens, sequences};
 
 fn parse(schema: &Delimited, text: &[u8]) -> fornax_core::Result<Interactions<u32, String>> {
     schema.parse(text, "log.txt", Duplicates::Last)
@@ -124,4 +124,84 @@ fn movielens_in_its_three_forms() {
             .to_string()
             .contains("wanted u.data, ratings.dat or ratings.csv")
     );
+}
+
+fn parse_json(schema: &JsonLines, text: &str) -> fornax_core::Result<Interactions<u32, String>> {
+    schema.parse(text.as_bytes(), "log.json", Duplicates::Last)
+}
+
+#[test]
+fn lines_of_json() {
+    let schema = JsonLines::new("u", "i").value("r").time("t");
+    let text = concat!(
+        "\u{feff}{\"u\": 7, \"i\": \"a, \\u00e9\", \"r\": 4.5, \"t\": 9007199254740993, \"more\": [{}]}\r\n",
+        "\n",
+        " {\"t\": \"11.9\", \"i\": 12, \"u\": \"8\", \"r\": \" 3\"} ",
+    );
+    let log = parse_json(&schema, text).unwrap();
+    assert_eq!(
+        (log.users().as_slice(), log.items().as_slice()),
+        (&[7, 8][..], &["a, é".into(), "12".into()][..])
+    );
+    assert_eq!(
+        (log.matrix().values(), log.times()),
+        (&[4.5, 3.0][..], Some(&[9_007_199_254_740_993, 11][..]))
+    );
+    let pairs = parse_json(&JsonLines::new("u", "i"), text).unwrap();
+    assert_eq!((pairs.matrix().values(), pairs.times()), (&[1.0, 1.0][..], None));
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("log.json.gz");
+    // The text {"u":7,"i":"x"}.
+    let zipped = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x02\x03\xabV*U\xb22\xd7Q\xcaT\xb2R\xaaP\xaa\xe5\x02\x00;\x89\xe2\x94\x10\x00\x00\x00";
+    std::fs::write(&path, zipped).unwrap();
+    let read: Interactions<u32, String> = JsonLines::new("u", "i").read(&path, Duplicates::Last).unwrap();
+    assert_eq!((read.users().as_slice(), read.items().as_slice()), (&[7][..], &["x".to_owned()][..]));
+}
+
+#[test]
+fn faults_of_json_name_line_and_value() {
+    let schema = JsonLines::new("u", "i").value("r").time("t");
+    let good = r#"{"u": 1, "i": "a", "r": 1, "t": 0}"#;
+    let id = "wanted a string or a whole number of at most 64 bits";
+    let wanted = [
+        (r#"{"u": 1, "i": "a", "t": 0}"#, "line 2: found no field \"r\", wanted one in every object".into()),
+        (r#"{"u": 1, "i": null, "r": 1, "t": 0}"#, format!("line 2, item: found null, {id}")),
+        (r#"{"u": 1.5, "i": "a", "r": 1, "t": 0}"#, format!("line 2, user: found 1.5, {id}")),
+        (
+            r#"{"u": 18446744073709551616, "i": "a", "r": 1, "t": 0}"#,
+            format!("line 2, user: found 1.8446744073709552e+19, {id}"),
+        ),
+        (
+            r#"{"u": -1, "i": "a", "r": 1, "t": 0}"#,
+            "line 2, user: found \"-1\", wanted an id of type u32".into(),
+        ),
+        (
+            r#"{"u": 1, "i": "a", "r": "x", "t": 0}"#,
+            "line 2, value: found \"x\", wanted a finite number".into(),
+        ),
+        (
+            r#"{"u": 1, "i": "a", "r": true, "t": 0}"#,
+            "line 2, value: found true, wanted a finite number".into(),
+        ),
+        (r#"{"u": 1, "i": "a", "r": -2, "t": 0}"#, "line 2, value: found -2, wanted 0 or more".into()),
+        (
+            r#"{"u": 1, "i": "a", "r": 1e39, "t": 0}"#,
+            "line 2: value: found inf, wanted a finite number".into(),
+        ),
+        (
+            r#"{"u": 1, "i": "a", "r": 1, "t": "late"}"#,
+            "line 2, time: found \"late\", wanted a finite number".into(),
+        ),
+        (r#"{"u": 1, "i"}"#, "line 2, byte 13: found expected `:`, wanted a JSON object".into()),
+        (
+            "[1, 2]",
+            "line 2, byte 0: found invalid type: sequence, expected a map, wanted a JSON object".into(),
+        ),
+    ];
+    for (text, wanted) in wanted {
+        let error = parse_json(&schema, &format!("{good}\n{text}\n{good}")).unwrap_err().to_string();
+        assert_eq!(error, format!("log.json: {wanted}"));
+    }
+    assert!(parse_json(&schema.signed(true), r#"{"u": 1, "i": "a", "r": -2, "t": 0}"#).is_ok());
+    assert!(parse_json(&JsonLines::new("u", "i"), "\n").unwrap_err().to_string().contains("no interaction"));
 }

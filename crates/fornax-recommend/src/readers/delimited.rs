@@ -8,7 +8,7 @@ use csv::{ByteRecord, ReaderBuilder};
 use fornax_core::{Error, Result};
 use fornax_data::files;
 
-use super::{decode, parse_id};
+use super::{decode, parse_id, parse_time, parse_value};
 use crate::ids::Id;
 use crate::interactions::{Duplicates, Event, Interactions, Log};
 
@@ -177,32 +177,12 @@ impl Delimited {
             let found = || format!("{} fields", record.len());
             record.get(at).ok_or_else(|| Error::format(path, format!("line {line}"), found(), wanted()))
         };
-        let number = |at: usize, name: &str| {
-            let text = decode(field(at)?.trim_ascii());
-            let bad =
-                |wanted| Error::format(path, format!("line {line}, {name}"), format!("{text:?}"), wanted);
-            match text.parse::<f64>() {
-                Ok(number) if number.is_finite() => Ok((number, text.parse::<i64>().ok())),
-                _ => Err(bad("a finite number")),
-            }
-        };
-        let value = match columns.value {
-            None => 1.0,
-            Some(at) => {
-                let value = number(at, "value")?.0 as f32;
-                if value < 0.0 && !self.signed {
-                    return Err(Error::format(path, format!("line {line}, value"), value, "0 or more"));
-                }
-                value
-            }
-        };
-        // Whole numbers keep all their digits.
-        let time =
-            columns.time.map(|at| number(at, "time").map(|(time, whole)| whole.unwrap_or(time as i64)));
+        let value = columns.value.map(|at| parse_value(field(at)?, path, line, self.signed));
+        let time = columns.time.map(|at| parse_time(field(at)?, path, line));
         Ok(Event {
             user: parse_id(field(columns.user)?, path, line, "user")?,
             item: parse_id(field(columns.item)?, path, line, "item")?,
-            value,
+            value: value.transpose()?.unwrap_or(1.0),
             time: time.transpose()?,
         })
     }

@@ -1,13 +1,12 @@
 //! A line for each user: the user, then items.
 
-use std::io::BufRead;
 use std::path::Path;
 use std::str::FromStr;
 
 use fornax_core::Result;
 use fornax_data::files;
 
-use super::parse_id;
+use super::{for_each_line, parse_id};
 use crate::ids::Id;
 use crate::interactions::{Duplicates, Event, Interactions, Log};
 
@@ -42,23 +41,17 @@ where
     U: Id + FromStr,
     I: Id + FromStr,
 {
-    let mut reader = files::open(path)?;
     let mut log = Log::default();
-    let mut bytes = vec![];
-    for line in 1.. {
-        bytes.clear();
-        let read = reader.read_until(b'\n', &mut bytes).map_err(|error| files::read_error(path, error))?;
-        if read == 0 {
-            break;
-        }
-        let mut fields = bytes.split(u8::is_ascii_whitespace).filter(|field| !field.is_empty());
-        let Some(user) = fields.next() else { continue };
+    for_each_line(files::open(path)?, path, |line, text| {
+        let mut fields = text.split(u8::is_ascii_whitespace).filter(|field| !field.is_empty());
+        let Some(user) = fields.next() else { return Ok(()) };
         let user: U = parse_id(user, path, line, "user")?;
         for (place, item) in fields.enumerate() {
             let item = parse_id(item, path, line, "item")?;
             let time = timed.then_some(place as i64);
             log.push(Event { user: user.clone(), item, value: 1.0, time })?;
         }
-    }
+        Ok(())
+    })?;
     log.finish(duplicates).map_err(|error| error.within(path.display()))
 }

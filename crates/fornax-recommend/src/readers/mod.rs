@@ -1,18 +1,22 @@
-//! Logs in files: delimited text, MovieLens, lines of items.
+//! Logs in files: delimited text, lines of JSON, MovieLens, lines of items.
 
 mod delimited;
+mod json_lines;
 mod lines;
 mod movielens;
 
 pub use delimited::{Delimited, Field};
+pub use json_lines::JsonLines;
 pub use lines::{lightgcn, sequences};
 pub use movielens::{MovieLens, movielens};
 
 use std::borrow::Cow;
+use std::io::BufRead;
 use std::path::Path;
 use std::str::FromStr;
 
 use fornax_core::{Error, Result};
+use fornax_data::files;
 
 /// Text in UTF-8, or else in latin-1, where each byte is a character.
 fn decode(bytes: &[u8]) -> Cow<'_, str> {
@@ -31,4 +35,52 @@ fn parse_id<T: FromStr>(field: &[u8], path: &Path, line: u64, name: &str) -> Res
         return Err(error());
     }
     text.parse().map_err(|_| error())
+}
+
+/// The value that a field holds.
+fn parse_value(field: &[u8], path: &Path, line: u64, signed: bool) -> Result<f32> {
+    let value = parse_number(field, path, line, "value")?.0 as f32;
+    if value < 0.0 && !signed {
+        return Err(Error::format(path, format!("line {line}, value"), value, "0 or more"));
+    }
+    Ok(value)
+}
+
+/// The time that a field holds. Whole numbers keep all their digits.
+fn parse_time(field: &[u8], path: &Path, line: u64) -> Result<i64> {
+    parse_number(field, path, line, "time").map(|(time, whole)| whole.unwrap_or(time as i64))
+}
+
+/// A finite number, and as a whole one if it is written so.
+fn parse_number(field: &[u8], path: &Path, line: u64, name: &str) -> Result<(f64, Option<i64>)> {
+    let text = decode(field.trim_ascii());
+    match text.parse::<f64>() {
+        Ok(number) if number.is_finite() => Ok((number, text.parse::<i64>().ok())),
+        _ => Err(Error::format(path, format!("line {line}, {name}"), format!("{text:?}"), "a finite number")),
+    }
+}
+
+/// Calls `each` with every line that is not blank, without a byte order mark, and its number, counted from 1.
+fn for_each_line(
+    mut reader: impl BufRead,
+    path: &Path,
+    mut each: impl FnMut(u64, &[u8]) -> Result<()>,
+) -> Result<()> {
+    let mut bytes = vec![];
+    for line in 1.. {
+        bytes.clear();
+        let read = reader.read_until(b'\n', &mut bytes).map_err(|error| files::read_error(path, error))?;
+        if read == 0 {
+            break;
+        }
+        let text = match line {
+            1 => bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(&bytes),
+            _ => &bytes,
+        };
+        let text = text.trim_ascii();
+        if !text.is_empty() {
+            each(line, text)?;
+        }
+    }
+    Ok(())
 }
