@@ -244,6 +244,7 @@ fn what_cannot_be_fitted_is_an_error() {
     assert_eq!(fault(Ials::new(0)), "factors: found 0, wanted at least 1");
     assert_eq!(fault(Ials::new(2).iterations(0)), "iterations: found 0, wanted at least 1");
     assert!(fault(Ials::new(usize::MAX)).contains("or more memory"));
+    assert!(fault(Ials::new(100_000)).contains("or more memory"), "the equations, not the vectors");
     let solver = Solver::ConjugateGradient { steps: 0 };
     assert_eq!(fault(Ials::new(2).solver(solver)), "steps: found 0, wanted at least 1");
     assert!(fault(Ials::new(2).alpha(0.0)).starts_with("alpha: found 0"));

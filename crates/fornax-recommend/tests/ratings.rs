@@ -328,3 +328,26 @@ fn factors_and_groups_find_the_tastes() {
             .starts_with("SVD++")
     );
 }
+
+#[test]
+fn vectors_fit_into_the_memory_that_is_allowed() {
+    let log = log(10, 8, 60, 1);
+    let (users, items) = (log.users().len() as u64, log.items().len() as u64);
+    let faults = |factors: usize, memory: [u64; 3]| {
+        let errors = [
+            FunkSvd::new(factors).memory(memory[0]).fit(&log).map(|_| ()),
+            SvdPlusPlus::new(factors).memory(memory[1]).fit(&log).map(|_| ()),
+            Nmf::new(factors).memory(memory[2]).fit(&log).map(|_| ()),
+        ];
+        errors.map(|error| error.unwrap_err().to_string())
+    };
+    let memory = [4 * (users + items), 4 * (users + 2 * items), 12 * (users + items)].map(|bytes| 3 * bytes);
+    for (fault, bytes) in faults(4, memory).into_iter().zip(memory) {
+        assert_eq!(fault, format!("factors: found 4, wanted at most 3, for {bytes} bytes, or more memory"));
+    }
+    for huge in [100_000_000_000, usize::MAX] {
+        for fault in faults(huge, [4 << 30; 3]) {
+            assert!(fault.starts_with(&format!("factors: found {huge}, wanted at most ")), "{fault}");
+        }
+    }
+}

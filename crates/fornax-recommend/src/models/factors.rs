@@ -160,7 +160,16 @@ impl Similar for Factors {
 /// while they are fitted they come in whole multiples of 16.
 pub(super) fn check_memory(factors: usize, rows: [usize; 2], memory: u64) -> Result<()> {
     let bytes = 8 * (rows[0] as u64 + rows[1] as u64).max(1);
-    let most = memory / bytes / 16 * 16;
+    check_most(factors, memory / bytes / 16 * 16, memory)
+}
+
+/// The most factors, in a whole multiple of 16, whose normal equations take at most `memory` bytes in all threads.
+pub(super) fn most_of_equations(memory: u64) -> u64 {
+    (memory / 4 / (rayon::current_num_threads() as u64 + 1)).isqrt() / 16 * 16
+}
+
+/// An error if there are more factors than fit into `memory` bytes.
+pub(super) fn check_most(factors: usize, most: u64, memory: u64) -> Result<()> {
     match factors as u64 <= most {
         true => Ok(()),
         false => {

@@ -10,7 +10,7 @@ use serde_json::Value as Json;
 
 use half_steps::{Row, gram_of, half, objective};
 
-use super::factors::{Factors, by_factors, check_memory};
+use super::factors::{Factors, by_factors, check_memory, check_most, most_of_equations};
 use super::stored::{self, StoredModel, json};
 use crate::ids::{Index, ItemIndex};
 use crate::recommend::{Explain, FoldIn, Score, Scored, check, contributions, sorted_history};
@@ -142,7 +142,7 @@ impl Ials {
     }
 
     /// The most memory that the vectors may take, in bytes: 8 for a factor of each user and item, whose
-    /// number is rounded up to a multiple of 16.
+    /// number is rounded up to a multiple of 16. The equations that are solved may take as much again.
     pub fn memory(self, bytes: u64) -> Self {
         Self { memory: bytes, ..self }
     }
@@ -165,6 +165,7 @@ impl Ials {
             return Err(Error::data("interactions", "none", "at least one"));
         }
         check_memory(self.factors, [matrix.rows(), matrix.columns()], self.memory)?;
+        check_most(self.factors, most_of_equations(self.memory), self.memory)?;
         let transposed = matrix.transposed();
         let settings =
             Settings { alpha: self.alpha, regularization: self.regularization, frequency: self.frequency };

@@ -4,7 +4,7 @@
 use fornax_core::{Philox, Result};
 
 use super::biased_factors::BiasedFactors;
-use super::{Predict, check_step, dot};
+use super::{Predict, check_factors, check_step, dot};
 use crate::ids::{Index, ItemIndex, UserIndex};
 use crate::sparse::UserItems;
 
@@ -12,7 +12,7 @@ use crate::sparse::UserItems;
 /// one known rating after the other: users in an order drawn anew for each epoch, and so the ratings of each.
 ///
 /// Defaults, as Surprise has them: 20 epochs, learning rate 0.005, regularization 0.02, normal initial vectors of standard
-/// deviation 0.1; seed 0.
+/// deviation 0.1; seed 0, at most 4 GiB.
 ///
 /// ```
 /// use fornax_recommend::{Duplicates, FunkSvd, Interactions, Predict};
@@ -29,6 +29,7 @@ pub struct FunkSvd {
     learning_rate: f32,
     regularization: f32,
     seed: u64,
+    memory: u64,
 }
 
 /// A fitted [`FunkSvd`].
@@ -38,7 +39,7 @@ pub struct FunkSvdModel(BiasedFactors);
 impl FunkSvd {
     /// With so many factors; Surprise's default is 100.
     pub fn new(factors: usize) -> Self {
-        Self { factors, epochs: 20, learning_rate: 0.005, regularization: 0.02, seed: 0 }
+        Self { factors, epochs: 20, learning_rate: 0.005, regularization: 0.02, seed: 0, memory: 4 << 30 }
     }
 
     /// How often every rating is met.
@@ -61,13 +62,19 @@ impl FunkSvd {
         Self { seed, ..self }
     }
 
+    /// The most memory that the vectors may take, in bytes: 4 for a factor of each user and item.
+    pub fn memory(self, bytes: u64) -> Self {
+        Self { memory: bytes, ..self }
+    }
+
     /// Fits the model.
     ///
     /// # Errors
-    /// If a setting is out of its domain, there is no rating, or what is learnt is no finite number any more.
+    /// If a setting is out of its domain, the factors take more memory than is allowed, there is no rating, or what is learnt is no finite number any more.
     pub fn fit(&self, ratings: &impl AsRef<UserItems>) -> Result<FunkSvdModel> {
         check_step(self.factors, self.learning_rate, self.regularization)?;
         let matrix = ratings.as_ref();
+        check_factors(self.factors, 4 * (matrix.rows() + matrix.columns()) as u64, self.memory)?;
         let random = Philox::new(self.seed).named("funk_svd");
         let mut model = BiasedFactors::new(matrix, self.factors, &random)?;
         for epoch in 0..self.epochs {

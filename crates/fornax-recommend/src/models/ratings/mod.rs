@@ -19,6 +19,7 @@ pub use svd_plus_plus::{SvdPlusPlus, SvdPlusPlusModel};
 
 use fornax_core::{Error, Result};
 
+use super::factors::check_most;
 use crate::ids::{ItemIndex, UserIndex};
 use crate::sparse::UserItems;
 
@@ -62,6 +63,11 @@ fn check_memory(name: &str, what: &str, count: usize, each: u64, limit: u64) -> 
     }
     let wanted = format!("at most {} {what}, for {limit} bytes", (limit / each).isqrt());
     Err(Error::data(name, format!("{count} {what}, {needed} bytes"), wanted))
+}
+
+/// Checks that vectors fit into `limit` bytes, of which one factor of all of them takes `each`.
+fn check_factors(factors: usize, each: u64, limit: u64) -> Result<()> {
+    check_most(factors, limit / each.max(1), limit)
 }
 
 /// Checks the settings of a gradient descent.

@@ -3,7 +3,7 @@
 
 use fornax_core::{Error, Philox, Result};
 
-use super::{Predict, Scale, check_step, dot};
+use super::{Predict, Scale, check_factors, check_step, dot};
 use crate::ids::{Index, ItemIndex, UserIndex};
 use crate::sparse::UserItems;
 
@@ -13,7 +13,7 @@ use crate::sparse::UserItems;
 ///
 /// and the same with both sides changed. Where the user or the item is not known it is the mean of all ratings.
 ///
-/// Defaults, as Surprise has them: 50 epochs, regularization 0.06, initial factors uniform from 0 to 1; seed 0.
+/// Defaults, as Surprise has them: 50 epochs, regularization 0.06, initial factors uniform from 0 to 1; seed 0, at most 4 GiB.
 ///
 /// ```
 /// use fornax_recommend::{Duplicates, Interactions, Nmf, Predict};
@@ -29,6 +29,7 @@ pub struct Nmf {
     epochs: usize,
     regularization: f32,
     seed: u64,
+    memory: u64,
 }
 
 /// A fitted [`Nmf`].
@@ -43,7 +44,7 @@ pub struct NmfModel {
 impl Nmf {
     /// With so many factors; Surprise's default is 15.
     pub fn new(factors: usize) -> Self {
-        Self { factors, epochs: 50, regularization: 0.06, seed: 0 }
+        Self { factors, epochs: 50, regularization: 0.06, seed: 0, memory: 4 << 30 }
     }
 
     /// How often both sides are multiplied.
@@ -61,13 +62,20 @@ impl Nmf {
         Self { seed, ..self }
     }
 
+    /// The most memory that the vectors may take, in bytes: 12 for a factor of
+    /// each user and item, with the sums of an epoch.
+    pub fn memory(self, bytes: u64) -> Self {
+        Self { memory: bytes, ..self }
+    }
+
     /// Fits the model.
     ///
     /// # Errors
-    /// If a setting is out of its domain, there is no rating, or one is negative.
+    /// If a setting is out of its domain, the factors take more memory than is allowed, there is no rating, or one is negative.
     pub fn fit(&self, ratings: &impl AsRef<UserItems>) -> Result<NmfModel> {
         check_step(self.factors, 0.0, self.regularization)?;
         let matrix = ratings.as_ref();
+        check_factors(self.factors, 12 * (matrix.rows() + matrix.columns()) as u64, self.memory)?;
         matrix.check_weights()?;
         let (scale, width) = (Scale::of(matrix)?, self.factors);
         let random = Philox::new(self.seed).named("nmf");

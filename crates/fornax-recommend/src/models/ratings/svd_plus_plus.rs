@@ -3,7 +3,7 @@
 use fornax_core::{Philox, Result};
 
 use super::biased_factors::{BiasedFactors, draw};
-use super::{Predict, check_step, dot};
+use super::{Predict, check_factors, check_step, dot};
 use crate::ids::{Index, ItemIndex, UserIndex};
 use crate::sparse::UserItems;
 
@@ -15,7 +15,7 @@ use crate::sparse::UserItems;
 /// cost that does not grow with the square of the number of ratings.
 ///
 /// Defaults, as Surprise has them: 20 epochs, learning rate 0.007, regularization 0.02, normal initial vectors of standard
-/// deviation 0.1; seed 0.
+/// deviation 0.1; seed 0, at most 4 GiB.
 ///
 /// ```
 /// use fornax_recommend::{Duplicates, Interactions, Predict, SvdPlusPlus};
@@ -32,6 +32,7 @@ pub struct SvdPlusPlus {
     learning_rate: f32,
     regularization: f32,
     seed: u64,
+    memory: u64,
 }
 
 /// A fitted [`SvdPlusPlus`].
@@ -43,7 +44,7 @@ pub struct SvdPlusPlusModel(BiasedFactors);
 impl SvdPlusPlus {
     /// With so many factors; Surprise's default is 20.
     pub fn new(factors: usize) -> Self {
-        Self { factors, epochs: 20, learning_rate: 0.007, regularization: 0.02, seed: 0 }
+        Self { factors, epochs: 20, learning_rate: 0.007, regularization: 0.02, seed: 0, memory: 4 << 30 }
     }
 
     /// How often every rating is met.
@@ -66,13 +67,20 @@ impl SvdPlusPlus {
         Self { seed, ..self }
     }
 
+    /// The most memory that the vectors may take, in bytes: 4 for a factor of each
+    /// user, and 8 of each item, which has two.
+    pub fn memory(self, bytes: u64) -> Self {
+        Self { memory: bytes, ..self }
+    }
+
     /// Fits the model.
     ///
     /// # Errors
-    /// If a setting is out of its domain, there is no rating, or what is learnt is no finite number any more.
+    /// If a setting is out of its domain, the factors take more memory than is allowed, there is no rating, or what is learnt is no finite number any more.
     pub fn fit(&self, ratings: &impl AsRef<UserItems>) -> Result<SvdPlusPlusModel> {
         check_step(self.factors, self.learning_rate, self.regularization)?;
         let matrix = ratings.as_ref();
+        check_factors(self.factors, 4 * (matrix.rows() + 2 * matrix.columns()) as u64, self.memory)?;
         let random = Philox::new(self.seed).named("svd_plus_plus");
         let mut model = BiasedFactors::new(matrix, self.factors, &random)?;
         let mut implicit = draw(matrix.columns(), self.factors, random.stream(2));
