@@ -24,6 +24,13 @@ fn a_log_becomes_a_file_that_answers() {
         assert!(list.starts_with("rum\t"), "{model}: {list}");
         let similar = fornax(folder, "recommend similar m.fornax lime -k 1").unwrap();
         assert!(similar.starts_with("rum\t"), "{model}: {similar}");
+        let users = fornax(folder, "recommend similar m.fornax dan --users -k 1");
+        match model {
+            "ease" => {
+                assert!(users.unwrap_err().contains("found ease, wanted one that has vectors of users"))
+            }
+            _ => assert!(users.unwrap().starts_with("eve\t"), "{model}"),
+        }
         let reasons = fornax(folder, "recommend list m.fornax cid -k 1 --explain").unwrap();
         assert!(reasons.contains("because of tea "), "{model}: {reasons}");
     }
@@ -33,6 +40,32 @@ fn a_log_becomes_a_file_that_answers() {
     assert!(fornax(folder, "recommend similar m.fornax lime -k 1").unwrap().starts_with("rum\t"));
     fornax(folder, "recommend train log.csv --output m.fornax --model popularity").unwrap();
     assert_eq!(fornax(folder, "recommend list m.fornax dan -k 1").unwrap(), "dan\ttea\t3.0000\n");
+}
+
+#[test]
+fn a_file_is_judged_by_what_it_has_not_seen() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    std::fs::write(folder.join("log.csv"), LOG).unwrap();
+    std::fs::write(folder.join("later.csv"), "cid,milk\ndan,gin\nfay,tea\n").unwrap();
+    for model in ["popularity", "pure-svd --factors 2", "ials --factors 2", "ease", "bpr --factors 2"] {
+        fornax(folder, &format!("recommend train log.csv --output m --model {model}")).unwrap();
+        let report = fornax(folder, "recommend evaluate m later.csv -k 3").unwrap();
+        assert!(report.contains("1 users with something relevant held out, all items ranked"), "{report}");
+        assert!(report.contains("nDCG@3 ") && report.contains("coverage "), "{report}");
+        assert!(
+            report.ends_with("cold, in no figure: 1 held-out interactions of users, 1 of items\n"),
+            "{report}"
+        );
+    }
+    std::fs::write(folder.join("leak.csv"), "cid,milk\nann,tea\n").unwrap();
+    let error = fornax(folder, "recommend evaluate m leak.csv").unwrap_err();
+    assert!(
+        error.contains("held out, user ann, item tea: found an interaction that the model was fitted on"),
+        "{error}"
+    );
+    let report = fornax(folder, "recommend evaluate m leak.csv --leave-out-seen").unwrap();
+    assert!(report.ends_with("seen by the model, left out: 1\n"), "{report}");
 }
 
 #[test]

@@ -157,6 +157,11 @@ impl<T: Id, X: Index> Ids<T, X> {
         self.ids.is_empty()
     }
 
+    /// The number that an id gets which comes `after` so many more.
+    pub(crate) fn next(&self, after: usize, id: &T) -> Result<X> {
+        next_number::<X>(self.ids.len() + after, id).map(X::new)
+    }
+
     /// The ids that `keep` says, in their order, and the new number of each old one.
     pub(crate) fn select(&self, keep: &[bool]) -> (Self, Vec<Option<u32>>) {
         let mut kept = Self::default();

@@ -226,6 +226,11 @@ impl<U: Id, I: Id> Interactions<U, I> {
         })
     }
 
+    /// Users and items of a matrix that is known to be theirs.
+    pub(crate) fn from_parts(users: Ids<U, UserIndex>, items: Ids<I, ItemIndex>, matrix: UserItems) -> Self {
+        Self { users, items, matrix, times: None }
+    }
+
     /// The entries that `keep` says, with the ids that occur in them.
     pub(crate) fn select(&self, keep: &[bool]) -> Result<Self> {
         let mut seen = (vec![false; self.users.len()], vec![false; self.items.len()]);

@@ -3,7 +3,7 @@
 //! [`Interactions`] come from events in memory or from files ([`Delimited`], [`JsonLines`], [`movielens`], [`lightgcn`],
 //! [`sequences`]); a [`Split`] holds some of them out. Users and items have numbers of types of their own ([`UserIndex`], [`ItemIndex`]).
 //! Models are fitted on interactions; what they can be asked is in the traits [`Score`], [`Recommend`], [`FoldIn`],
-//! [`Explain`], [`Similar`] and [`Predict`]; an [`Evaluation`] judges ranked lists, a [`RatingReport`] ratings.
+//! [`Explain`], [`Similar`], [`SimilarUsers`], [`UpdateUsers`], [`PartialUpdate`] and [`Predict`]; an [`Evaluation`] judges ranked lists, a [`RatingReport`] ratings.
 //!
 //! ```
 //! use fornax_recommend::{Duplicates, Filter, Interactions, PureSvd, Recommend};
@@ -29,6 +29,7 @@ mod sparse;
 mod splits;
 mod svd;
 pub mod synthetic;
+mod update;
 mod weights;
 
 pub use evaluation::{Evaluation, Interval, RankingMetric, RankingReport, RatingErrors, RatingReport};
@@ -43,9 +44,10 @@ pub use models::{
     SvdPlusPlusModel, TwoTower, TwoTowerModel,
 };
 pub use readers::{Delimited, Field, JsonLines, MovieLens, lightgcn, movielens, sequences};
-pub use recommend::{Explain, Filter, FoldIn, Recommend, Score, Scored, Similar};
+pub use recommend::{Explain, Filter, FoldIn, Recommend, Score, Scored, Similar, SimilarUsers};
 pub use recommender::{Recommender, stored_kind};
 pub use sparse::{SparseMatrix, UserItems};
 pub use splits::{HeldOut, Split};
 pub use svd::{Svd, SvdInput, TruncatedSvd};
+pub use update::{PartialUpdate, UpdateUsers};
 pub use weights::Weighting;

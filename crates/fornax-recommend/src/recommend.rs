@@ -1,4 +1,4 @@
-//! What models can be asked: [`Score`], [`Recommend`], [`FoldIn`], [`Explain`], [`Similar`]. What a model cannot do does not compile.
+//! What models can be asked: [`Score`], [`Recommend`], [`FoldIn`], [`Explain`], [`Similar`], [`SimilarUsers`]. What a model cannot do does not compile.
 
 use std::ops::Range;
 
@@ -137,6 +137,15 @@ pub trait Similar: Score {
     /// # Errors
     /// If the item is not known.
     fn similar_items(&self, item: ItemIndex, count: usize) -> Result<Vec<Scored>>;
+}
+
+/// A model that knows which users are alike.
+pub trait SimilarUsers: Score {
+    /// The `count` users most similar to one, the most similar first, without that user.
+    ///
+    /// # Errors
+    /// If the user is not known.
+    fn similar_users(&self, user: UserIndex, count: usize) -> Result<Vec<Scored<UserIndex>>>;
 }
 
 /// Users for whom sorting the items is worth it.

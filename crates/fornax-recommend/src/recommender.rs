@@ -14,8 +14,9 @@ use crate::Interactions;
 use crate::ids::{Id, Ids, Index, ItemIndex, UserIndex};
 use crate::models::StoredModel;
 use crate::models::stored::{matrix_arrays, matrix_of};
-use crate::recommend::{Explain, Filter, FoldIn, Recommend, Scored, Similar};
+use crate::recommend::{Explain, Filter, FoldIn, Recommend, Scored, Similar, SimilarUsers};
 use crate::sparse::UserItems;
+use crate::splits::{HeldOut, Split};
 
 /// A model that is asked by ids, and does not recommend what a user has.
 ///
@@ -39,10 +40,10 @@ use crate::sparse::UserItems;
 /// ```
 #[derive(Clone, Debug)]
 pub struct Recommender<M, U = String, I = String> {
-    model: M,
-    users: Ids<U, UserIndex>,
-    items: Ids<I, ItemIndex>,
-    seen: UserItems,
+    pub(crate) model: M,
+    pub(crate) users: Ids<U, UserIndex>,
+    pub(crate) items: Ids<I, ItemIndex>,
+    pub(crate) seen: UserItems,
 }
 
 /// The version of the file.
@@ -120,6 +121,52 @@ impl<M: StoredModel, U: Id, I: Id> Recommender<M, U, I> {
         Ok(self.named(self.model.recommend(user, count, &Filter::unseen(&self.seen))?))
     }
 
+    /// A split of what users have, to train, and of other interactions, held out, for an
+    /// [`Evaluation`](crate::Evaluation) of the model.
+    ///
+    /// ```
+    /// use fornax_recommend::{Duplicates, Evaluation, Interactions, Popularity, RankingMetric, Recommender};
+    ///
+    /// let log = Interactions::from_events([("a", 1), ("b", 1), ("b", 2), ("c", 3)], Duplicates::Error)?;
+    /// let recommender = Recommender::new(Popularity::new().fit(&log)?, &log)?;
+    /// let later = Interactions::from_events([("c", 1), ("d", 1), ("a", 9)], Duplicates::Error)?;
+    /// let report = Evaluation::at(1).run(recommender.model(), &recommender.split(&later)?)?;
+    /// assert_eq!(report.mean(RankingMetric::HitRate), 1.0);
+    /// assert_eq!((report.cold_users(), report.cold_items()), (1, 1));
+    /// # Ok::<(), fornax_core::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// If a user has a held-out item already: the model has seen it.
+    pub fn split(&self, held_out: &Interactions<U, I>) -> Result<Split<U, I>> {
+        let leaks = held_out
+            .matrix()
+            .entries()
+            .filter(|&(user, item, _)| self.has(held_out.users().id(user), held_out.items().id(item)));
+        let leaks: Vec<_> = leaks.collect();
+        if let Some(&(user, item, _)) = leaks.first() {
+            let (user, item) = (held_out.users().id(user), held_out.items().id(item));
+            let found = format!("an interaction that the model was fitted on, one of {}", leaks.len());
+            let place = format!("held out, user {user}, item {item}");
+            return Err(Error::data(place, found, "only others"));
+        }
+        let train = Interactions::from_parts(self.users.clone(), self.items.clone(), self.seen.clone());
+        let test = HeldOut::of(held_out, |_| true, &train)?;
+        Ok(Split { train, test })
+    }
+
+    /// Whether a user has an item; not one who is not known.
+    pub fn has<Q, R>(&self, user: &Q, item: &R) -> bool
+    where
+        U: Borrow<Q>,
+        I: Borrow<R>,
+        Q: Eq + Hash + ?Sized,
+        R: Eq + Hash + ?Sized,
+    {
+        let pair = self.users.get(user).zip(self.items.get(item));
+        pair.is_some_and(|(user, item)| self.seen.value(user, item).is_some())
+    }
+
     fn named(&self, list: Vec<Scored>) -> Vec<(&I, f32)> {
         list.into_iter().map(|best| (self.items.id(best.index), best.score)).collect()
     }
@@ -158,6 +205,21 @@ impl<M: StoredModel + Similar, U: Id, I: Id> Recommender<M, U, I> {
         Q: Display + Eq + Hash + ?Sized,
     {
         Ok(self.named(self.model.similar_items(self.items.expect(item)?, count)?))
+    }
+}
+
+impl<M: StoredModel + SimilarUsers, U: Id, I: Id> Recommender<M, U, I> {
+    /// The `count` users most similar to one, without the user.
+    ///
+    /// # Errors
+    /// If the user is not known.
+    pub fn similar_users<Q>(&self, user: &Q, count: usize) -> Result<Vec<(&U, f32)>>
+    where
+        U: Borrow<Q>,
+        Q: Display + Eq + Hash + ?Sized,
+    {
+        let list = self.model.similar_users(self.users.expect(user)?, count)?;
+        Ok(list.into_iter().map(|user| (self.users.id(user.index), user.score)).collect())
     }
 }
 

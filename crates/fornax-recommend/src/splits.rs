@@ -30,7 +30,7 @@ impl<U: Id, I: Id> Split<U, I> {
     /// # Errors
     /// If a pair is in both.
     pub fn new(train: Interactions<U, I>, test: &Interactions<U, I>) -> Result<Self> {
-        let test = HeldOut::new(&train, test, |_| true)?;
+        let test = HeldOut::of(test, |_| true, &train)?;
         let twice = test.known.entries().find(|&(user, item, _)| train.matrix().value(user, item).is_some());
         match twice {
             Some((user, item, _)) => {
@@ -43,21 +43,22 @@ impl<U: Id, I: Id> Split<U, I> {
 }
 
 impl<U: Id, I: Id> HeldOut<U, I> {
-    /// What `keep` says of a log, by what the training part knows.
-    fn new(
+    /// The entries of `all` that `is_held_out` says.
+    pub(crate) fn of(
+        all: &Interactions<U, I>,
+        is_held_out: impl Fn(usize) -> bool,
         train: &Interactions<U, I>,
-        log: &Interactions<U, I>,
-        keep: impl Fn(usize) -> bool,
     ) -> Result<Self> {
-        let users: Vec<_> = log.users().as_slice().iter().map(|id| train.users().get(id)).collect();
-        let items: Vec<_> = log.items().as_slice().iter().map(|id| train.items().get(id)).collect();
+        let users: Vec<_> = all.users().as_slice().iter().map(|id| train.users().get(id)).collect();
+        let items: Vec<_> = all.items().as_slice().iter().map(|id| train.items().get(id)).collect();
         let (mut known, mut cold_users, mut cold_items) = (vec![], vec![], vec![]);
-        for (at, (user, item, value)) in log.matrix().entries().enumerate().filter(|&(at, _)| keep(at)) {
+        for (at, (user, item, value)) in all.matrix().entries().enumerate().filter(|(at, _)| is_held_out(*at))
+        {
             let event = || Event {
-                user: log.users().id(user).clone(),
-                item: log.items().id(item).clone(),
+                user: all.users().id(user).clone(),
+                item: all.items().id(item).clone(),
                 value,
-                time: log.times().map(|times| times[at]),
+                time: all.times().map(|times| times[at]),
             };
             match (users[user.get()], items[item.get()]) {
                 (Some(user), Some(item)) => known.push((user.get() as u32, item.get() as u32, value)),
@@ -232,7 +233,7 @@ impl<U: Id, I: Id> Interactions<U, I> {
             return Err(Error::data("split", found, "at least one on each side"));
         }
         let train = self.select(&held_out.iter().map(|held_out| !held_out).collect::<Vec<_>>())?;
-        let test = HeldOut::new(&train, self, |at| held_out[at])?;
+        let test = HeldOut::of(self, |at| held_out[at], &train)?;
         Ok(Split { train, test })
     }
 }

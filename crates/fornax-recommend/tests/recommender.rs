@@ -1,9 +1,10 @@
 //! Recommenders in files: they answer as before, whatever the model, and broken files are errors.
 
-use fornax_core::Philox;
+use fornax_core::{ErrorKind, Philox};
 use fornax_recommend::{
-    Bpr, Duplicates, Ease, EaseModel, Explain, FoldIn, Ials, IalsModel, Interactions, Popularity,
-    PopularityModel, PureSvd, PureSvdModel, Recommend, Recommender, Similar, StoredModel, stored_kind,
+    Bpr, Duplicates, Ease, EaseModel, Evaluation, Explain, FoldIn, Ials, IalsModel, Interactions, Popularity,
+    PopularityModel, PureSvd, PureSvdModel, RankingMetric, Recommend, Recommender, Similar, StoredModel,
+    stored_kind, synthetic,
 };
 
 type Log = Interactions<u32, String>;
@@ -100,4 +101,61 @@ fn a_model_of_other_interactions_is_refused() {
     let model = Popularity::new().fit(&fewer).unwrap();
     let error = Recommender::<PopularityModel, _, _>::new(model, &log).unwrap_err().to_string();
     assert!(error.starts_with("model: found 10 users"), "{error}");
+}
+
+/// A file that ends early is an error that names it, wherever it ends.
+fn cut_anywhere<M: StoredModel>(model: M, log: &Log, step: usize) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("model.fornax");
+    Recommender::new(model, log).unwrap().save(&path).unwrap();
+    let bytes = std::fs::read(&path).unwrap();
+    for cut in (0..bytes.len()).step_by(step).chain([bytes.len() - 1]) {
+        std::fs::write(&path, &bytes[..cut]).unwrap();
+        let error = Recommender::<M, u32, String>::load(&path).map(drop).unwrap_err();
+        assert!(error.to_string().contains("model.fornax"), "{} cut at {cut}: {error}", M::KIND);
+        assert!(
+            matches!(error.kind(), ErrorKind::Format | ErrorKind::Data | ErrorKind::Io),
+            "{:?}",
+            error.kind()
+        );
+    }
+    std::fs::write(&path, bytes).unwrap();
+    assert!(Recommender::<M, u32, String>::load(&path).is_ok());
+}
+
+#[test]
+fn files_that_are_cut_anywhere_are_errors() {
+    let small = Interactions::from_events(
+        [(1, "a"), (1, "b"), (2, "b"), (2, "c"), (3, "a"), (3, "c")]
+            .map(|(user, item)| (user, item.to_owned())),
+        Duplicates::Error,
+    )
+    .unwrap();
+    let mut random = Philox::new(1);
+    let events = (0..600).map(|_| (random.below(60) as u32, format!("item {}", random.below(60))));
+    let large = Interactions::from_events(events.collect::<Vec<_>>(), Duplicates::Last).unwrap();
+    for (log, factors, step) in [(&small, 2, 1), (&large, 40, 1024)] {
+        cut_anywhere(PureSvd::new(factors.min(8)).fit(log).unwrap(), log, step);
+        cut_anywhere(Ials::new(factors).iterations(1).fit(log).unwrap(), log, step);
+        cut_anywhere(Ease::new().fit(log).unwrap(), log, step);
+        cut_anywhere(Bpr::new(factors).iterations(1).fit(log).unwrap(), log, step);
+        cut_anywhere(Popularity::new().fit(log).unwrap(), log, step);
+    }
+}
+
+#[test]
+fn a_model_is_judged_by_what_it_has_not_seen() {
+    let log = synthetic::tastes(100, 60, 15, 1).unwrap();
+    let split = log.split_by_item(0.25, 0).unwrap();
+    let wanted = Evaluation::at(5).run(&PureSvd::new(4).fit(&split.train).unwrap(), &split).unwrap();
+    let recommender = Recommender::new(PureSvd::new(4).fit(&split.train).unwrap(), &split.train).unwrap();
+    let held_out = log.filter(|user, item, _, _| !recommender.has(user, item)).unwrap();
+    assert_eq!(held_out.len(), split.test.len());
+    let again = recommender.split(&held_out).unwrap();
+    let report = Evaluation::at(5).run(recommender.model(), &again).unwrap();
+    assert_eq!(report.values(RankingMetric::Ndcg), wanted.values(RankingMetric::Ndcg));
+    assert_eq!((report.cold_users(), report.cold_items()), (wanted.cold_users(), wanted.cold_items()));
+    let error = recommender.split(&log).unwrap_err().to_string();
+    assert!(error.starts_with("held out, user ") && error.ends_with("wanted only others"), "{error}");
+    assert!(error.contains(&format!("one of {}", split.train.len())), "{error}");
 }

@@ -75,9 +75,12 @@ pub(super) struct List {
 pub(super) struct Alike {
     /// The file of the model.
     file: PathBuf,
-    /// The item.
-    item: String,
-    /// Items of the list.
+    /// The item, or the user.
+    id: String,
+    /// Users in place of items, of a model with vectors: pure-svd, bpr, ials.
+    #[arg(long)]
+    users: bool,
+    /// Items, or users, of the list.
     #[arg(short, default_value_t = 10)]
     k: usize,
 }
@@ -149,6 +152,14 @@ fn ask(file: &Path, question: Question) -> Result<()> {
     let kind = stored_kind(file)?;
     let unfit = |wanted| Err(Error::argument("model", &kind, wanted));
     match (kind.as_str(), question) {
+        (PureSvdModel::KIND, Question::Alike(alike)) if alike.users => {
+            similar_users::<PureSvdModel>(file, alike)
+        }
+        (IalsModel::KIND, Question::Alike(alike)) if alike.users => similar_users::<IalsModel>(file, alike),
+        (BprModel::KIND, Question::Alike(alike)) if alike.users => similar_users::<BprModel>(file, alike),
+        (EaseModel::KIND | PopularityModel::KIND, Question::Alike(alike)) if alike.users => {
+            unfit("one that has vectors of users: ials, bpr or pure-svd")
+        }
         (PureSvdModel::KIND, question) => answer::<PureSvdModel>(file, question),
         (IalsModel::KIND, question) => answer::<IalsModel>(file, question),
         (EaseModel::KIND, question) => answer::<EaseModel>(file, question),
@@ -188,7 +199,12 @@ where
 }
 
 fn similar<M: StoredModel + Similar>(file: &Path, alike: &Alike) -> Result<()> {
-    print_items(Recommender::<M>::load(file)?.similar_items(alike.item.as_str(), alike.k)?);
+    print_items(Recommender::<M>::load(file)?.similar_items(alike.id.as_str(), alike.k)?);
+    Ok(())
+}
+
+fn similar_users<M: StoredModel + SimilarUsers>(file: &Path, alike: &Alike) -> Result<()> {
+    print_items(Recommender::<M>::load(file)?.similar_users(alike.id.as_str(), alike.k)?);
     Ok(())
 }
 

@@ -1,6 +1,7 @@
 //! `fornax recommend` and the recommender listing of the demo.
 
 mod compare;
+mod evaluate;
 mod files;
 mod listing;
 mod ratings;
@@ -34,6 +35,8 @@ enum Command {
     List(files::List),
     /// The items most similar to one, by a model in a file.
     Similar(files::Alike),
+    /// How well a model in a file ranks what was held out of its log.
+    Evaluate(evaluate::Evaluate),
     /// Predict ratings by several models in a cross-validation, each with the defaults of Surprise.
     Ratings(Ratings),
 }
@@ -64,6 +67,7 @@ pub(crate) fn run(options: Options) -> Result<()> {
     match options.command {
         Command::Compare(options) => options.run(),
         Command::Ratings(options) => options.run(),
+        Command::Evaluate(options) => options.run(),
         Command::Train(options) => options.run(),
         Command::List(options) => options.run(),
         Command::Similar(options) => options.run(),

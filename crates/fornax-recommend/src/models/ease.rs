@@ -15,6 +15,7 @@ use crate::recommend::{
     Explain, FoldIn, Score, Scored, Similar, check, contributions, ranked, sorted_history,
 };
 use crate::sparse::UserItems;
+use crate::update::{UpdateUsers, check_items, rows_to_take};
 
 /// The matrix `B [items, items]` with zeros on its diagonal that minimizes `|X - X B|² + regularization |B|²`: with
 /// `P = (XᵀX + regularization I)⁻¹` it is `B_ij = -P_ij / P_jj` off the diagonal. The score of `v` for `u` is `(X B)_uv`.
@@ -211,6 +212,16 @@ impl FoldIn for EaseModel {
         let mut out = vec![0.0; self.item_count()];
         self.add_scores((&items, &values), 0..self.item_count(), &mut out);
         Ok(out)
+    }
+}
+
+/// By the history alone; the weights of pairs of items stay as they are.
+impl UpdateUsers for EaseModel {
+    fn update_users(&mut self, interactions: &UserItems, users: &[UserIndex]) -> Result<()> {
+        check_items(interactions, self.item_count())?;
+        rows_to_take(users, self.user_count(), interactions.rows())?;
+        self.matrix = if self.binary { interactions.map_values(|_| 1.0)? } else { interactions.clone() };
+        Ok(())
     }
 }
 

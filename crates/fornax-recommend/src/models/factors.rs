@@ -7,7 +7,7 @@ use fornax_core::{Array, Error, Floats, Result};
 use fornax_data::archive::MappedArrays;
 
 use crate::ids::{Index, ItemIndex, UserIndex};
-use crate::recommend::{Score, Scored, Similar, check, ranked};
+use crate::recommend::{Score, Scored, Similar, SimilarUsers, check, ranked};
 
 /// Vectors `m_u` of users and `q_v` of items, of `width` elements; the score of `v` for `u` is `m_u · q_v`.
 #[derive(Clone, Debug, PartialEq)]
@@ -54,8 +54,13 @@ impl Factors {
         &self.items
     }
 
+    /// The vectors of all users, `[users, width]`.
+    pub(super) fn users(&self) -> &[f32] {
+        &self.users
+    }
+
     /// The vector of a user who is known.
-    pub(super) fn user_vector(&self, user: UserIndex) -> &[f32] {
+    pub(crate) fn user_vector(&self, user: UserIndex) -> &[f32] {
         &self.users[user.get() * self.width..][..self.width]
     }
 
@@ -109,10 +114,15 @@ impl Factors {
 
     /// The scores of every item for a user's vector.
     pub(crate) fn scores_of(&self, vector: &[f32]) -> Vec<f32> {
-        let mut out = vec![0.0; self.item_count()];
-        let items = Matrix::new(&self.items, self.item_count(), self.width);
-        multiply(1.0, Matrix::new(vector, 1, self.width), items.t(), 0.0, &mut out, self.item_count());
-        out
+        products(vector, &self.items)
+    }
+
+    /// Gives some users other vectors, one after the other; there are `count` users then.
+    pub(super) fn set_users(&mut self, count: usize, users: &[UserIndex], vectors: &[f32]) {
+        let mut table = self.users.to_vec();
+        table.resize(count * self.width, 0.0);
+        set_rows(&mut table, self.width, users, vectors);
+        self.users = table.into();
     }
 }
 
@@ -142,17 +152,45 @@ impl Score for Factors {
 /// By the cosine of the angle between the vectors of items.
 impl Similar for Factors {
     fn similar_items(&self, item: ItemIndex, count: usize) -> Result<Vec<Scored>> {
-        let norm = |vector: &[f32]| vector.iter().map(|x| x * x).sum::<f32>().sqrt().max(f32::MIN_POSITIVE);
-        let vector = self.item(item)?;
-        let mut cosines = self.scores_of(vector);
-        let length = norm(vector);
-        for (cosine, vector) in cosines.iter_mut().zip(self.items.chunks_exact(self.width)) {
-            *cosine /= length * norm(vector);
-        }
-        cosines[item.get()] = f32::NEG_INFINITY;
-        let mut best = TopK::new(count);
-        best.offer(&cosines, 0);
-        Ok(ranked(best))
+        check("item", item, self.item_count())?;
+        Ok(most_similar(&self.items, self.width, item, count))
+    }
+}
+
+/// By the cosine of the angle between the vectors of users.
+impl SimilarUsers for Factors {
+    fn similar_users(&self, user: UserIndex, count: usize) -> Result<Vec<Scored<UserIndex>>> {
+        check("user", user, self.user_count())?;
+        Ok(most_similar(&self.users, self.width, user, count))
+    }
+}
+
+fn most_similar<X: Index>(table: &[f32], width: usize, index: X, count: usize) -> Vec<Scored<X>> {
+    let norm = |vector: &[f32]| vector.iter().map(|x| x * x).sum::<f32>().sqrt().max(f32::MIN_POSITIVE);
+    let vector = &table[index.get() * width..][..width];
+    let mut cosines = products(vector, table);
+    let length = norm(vector);
+    for (cosine, vector) in cosines.iter_mut().zip(table.chunks_exact(width)) {
+        *cosine /= length * norm(vector);
+    }
+    cosines[index.get()] = f32::NEG_INFINITY;
+    let mut best = TopK::new(count);
+    best.offer(&cosines, 0);
+    ranked(best)
+}
+
+/// The product of a vector with each of a table.
+fn products(vector: &[f32], table: &[f32]) -> Vec<f32> {
+    let (width, rows) = (vector.len(), table.len() / vector.len());
+    let mut out = vec![0.0; rows];
+    multiply(1.0, Matrix::new(vector, 1, width), Matrix::new(table, rows, width).t(), 0.0, &mut out, rows);
+    out
+}
+
+/// Writes vectors, one after the other, to rows of a table.
+pub(super) fn set_rows<X: Index>(table: &mut [f32], width: usize, rows: &[X], vectors: &[f32]) {
+    for (row, vector) in rows.iter().zip(vectors.chunks_exact(width)) {
+        table[row.get() * width..][..width].copy_from_slice(vector);
     }
 }
 
@@ -212,6 +250,16 @@ macro_rules! by_factors {
                 count: usize,
             ) -> fornax_core::Result<Vec<crate::Scored>> {
                 self.factors.similar_items(item, count)
+            }
+        }
+
+        impl crate::recommend::SimilarUsers for $model {
+            fn similar_users(
+                &self,
+                user: crate::UserIndex,
+                count: usize,
+            ) -> fornax_core::Result<Vec<crate::Scored<crate::UserIndex>>> {
+                self.factors.similar_users(user, count)
             }
         }
     };

@@ -4,12 +4,14 @@ use std::ops::Range;
 
 use fornax_core::{Array, Error, Result};
 use fornax_data::archive::MappedArrays;
+use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
-use super::stored::StoredModel;
-use crate::ids::UserIndex;
+use super::stored::{StoredModel, json, settings};
+use crate::ids::{ItemIndex, UserIndex};
 use crate::recommend::Score;
 use crate::sparse::UserItems;
+use crate::update::{PartialUpdate, rows_to_take};
 
 /// The score of an item is the number of users who have an interaction with it, or the sum of their values.
 ///
@@ -33,6 +35,7 @@ pub struct Popularity {
 pub struct PopularityModel {
     users: usize,
     scores: Vec<f32>,
+    by_value: bool,
 }
 
 impl Popularity {
@@ -60,19 +63,35 @@ impl Popularity {
             sums[item as usize] += if self.by_value { f64::from(value) } else { 1.0 };
         }
         let scores = sums.into_iter().map(|sum| sum as f32).collect();
-        Ok(PopularityModel { users: matrix.rows(), scores })
+        Ok(PopularityModel { users: matrix.rows(), scores, by_value: self.by_value })
     }
+}
+
+#[derive(Serialize, Deserialize)]
+struct Header {
+    by_value: bool,
 }
 
 impl StoredModel for PopularityModel {
     const KIND: &'static str = "popularity";
 
     fn parts(&self) -> (Json, Vec<(String, Array)>) {
-        (Json::Null, vec![("scores".into(), self.scores.clone().into())])
+        (json(&Header { by_value: self.by_value }), vec![("scores".into(), self.scores.clone().into())])
     }
 
-    fn from_parts(_: Json, arrays: &MappedArrays, seen: &UserItems) -> Result<Self> {
-        Ok(Self { users: seen.rows(), scores: arrays.floats("scores")?.1.to_vec() })
+    fn from_parts(header: Json, arrays: &MappedArrays, seen: &UserItems) -> Result<Self> {
+        let Header { by_value } = settings(header)?;
+        Ok(Self { users: seen.rows(), scores: arrays.floats("scores")?.1.to_vec(), by_value })
+    }
+}
+
+/// Counts anew: the model is that of all interactions.
+impl PartialUpdate for PopularityModel {
+    fn update(&mut self, interactions: &UserItems, users: &[UserIndex], items: &[ItemIndex]) -> Result<()> {
+        rows_to_take(users, self.user_count(), interactions.rows())?;
+        rows_to_take(items, self.item_count(), interactions.columns())?;
+        *self = Popularity::new().by_value(self.by_value).fit(interactions)?;
+        Ok(())
     }
 }
 

@@ -8,10 +8,11 @@ use serde_json::Value as Json;
 
 use super::factors::{Factors, by_factors};
 use super::stored::{StoredModel, json, settings};
-use crate::ids::{ItemIndex, UserIndex};
+use crate::ids::{Index, ItemIndex, UserIndex};
 use crate::recommend::{Explain, FoldIn, Score, Scored, contributions, sorted_history};
 use crate::sparse::UserItems;
 use crate::svd::TruncatedSvd;
+use crate::update::{UpdateUsers, check_items, rows_to_take};
 
 /// The truncated SVD `R ≈ U S Qᵀ` of the interactions `R [users, items]`: a user's interest is `m_u = U_u S = r_u Q`, the score of
 /// an item `r_v = m_u · q_v`.
@@ -101,10 +102,14 @@ impl PureSvdModel {
     /// If an item is not known or comes twice, or a value is not finite.
     pub fn interest_from(&self, history: &[(ItemIndex, f32)]) -> Result<Vec<f32>> {
         let (items, values) = sorted_history(history, self.factors.item_count())?;
+        self.interest_of(&items, &values)
+    }
+
+    fn interest_of(&self, items: &[u32], values: &[f32]) -> Result<Vec<f32>> {
         let mut interest = vec![0.0; self.factors.width()];
-        for (item, value) in items.into_iter().zip(values) {
+        for (&item, &value) in items.iter().zip(values) {
             let value = if self.binary { 1.0 } else { value };
-            let vector = self.factors.item(crate::Index::new(item))?;
+            let vector = self.factors.item(ItemIndex::new(item))?;
             interest.iter_mut().zip(vector).for_each(|(to, x)| *to += value * x);
         }
         match interest.iter().all(|x| x.is_finite()) {
@@ -149,6 +154,21 @@ impl StoredModel for PureSvdModel {
 impl FoldIn for PureSvdModel {
     fn scores_from(&self, history: &[(ItemIndex, f32)]) -> Result<Vec<f32>> {
         Ok(self.factors.scores_of(&self.interest_from(history)?))
+    }
+}
+
+/// By the projection `r_u Q`; the vectors of items stay as they are.
+impl UpdateUsers for PureSvdModel {
+    fn update_users(&mut self, interactions: &UserItems, users: &[UserIndex]) -> Result<()> {
+        check_items(interactions, self.item_count())?;
+        let users = rows_to_take(users, self.user_count(), interactions.rows())?;
+        let mut vectors = vec![];
+        for &user in &users {
+            let (items, values) = interactions.row(user);
+            vectors.extend(self.interest_of(items, values)?);
+        }
+        self.factors.set_users(interactions.rows(), &users, &vectors);
+        Ok(())
     }
 }
 

@@ -105,6 +105,30 @@ impl<R: Index, C: Index> Half<'_, R, C> {
     }
 }
 
+/// Solves exactly for some rows against the `table` of the other side: their vectors, one after the other.
+pub(super) fn some_rows<R: Index, C: Index>(
+    matrix: &SparseMatrix<R, C>,
+    rows: &[R],
+    table: &[f32],
+    gram: &[f32],
+    width: usize,
+    settings: Settings,
+) -> Result<Vec<f32>> {
+    let mut out = vec![0.0; rows.len() * width];
+    let each = out.par_chunks_mut(width).zip(rows);
+    each.try_for_each_init(
+        || Row::new(width),
+        |row, (out, &index)| {
+            let (columns, values) = matrix.row(index);
+            let solution = row.solve(columns, values, table, gram, matrix.columns(), settings);
+            let place = || format!("{} {}", R::NAME, index.get());
+            out.copy_from_slice(solution.map_err(|error| error.within(place()))?);
+            Ok(())
+        },
+    )?;
+    Ok(out)
+}
+
 pub(super) fn gram_of(table: &[f32], width: usize, out: &mut [f32]) {
     let table = Matrix::new(table, table.len() / width, width);
     multiply(1.0, table.t(), table, 0.0, out, width);

@@ -1,6 +1,7 @@
 //! [`Ials`]: implicit alternating least squares (Hu, Koren and Volinsky 2008).
 
 mod half_steps;
+mod update;
 
 use fornax_core::linalg::NormalEquations;
 use fornax_core::{Array, Error, Philox, Result};
@@ -186,9 +187,7 @@ impl Ials {
         }
         // Users last: a known user and one with the same history have the same vector.
         let gram = half(matrix, &items, &mut users, width, settings, self.solver)?;
-        let narrow = |table: &[f32]| -> Vec<f32> {
-            table.chunks_exact(width).flat_map(|row| &row[..self.factors]).copied().collect()
-        };
+        let narrow = |table: &[f32]| narrowed(table, width, self.factors);
         let factors = Factors::from_parts(self.factors, narrow(&users), narrow(&items));
         Ok(IalsModel { factors, gram, table: items, settings, objectives })
     }
@@ -268,15 +267,24 @@ impl StoredModel for IalsModel {
         let Header { settings, objectives } = stored::settings(header)?;
         let factors = Factors::from_arrays(arrays)?;
         let width = factors.width().next_multiple_of(16);
-        let mut table = vec![0.0; factors.item_count() * width];
-        for (row, vector) in table.chunks_exact_mut(width).zip(factors.items().chunks_exact(factors.width()))
-        {
-            row[..vector.len()].copy_from_slice(vector);
-        }
+        let table = widened(factors.items(), factors.width(), width);
         let mut gram = vec![0.0; width * width];
         gram_of(&table, width, &mut gram);
         Ok(Self { factors, gram, table, settings, objectives })
     }
+}
+
+/// Rows with zeros behind them.
+fn widened(table: &[f32], width: usize, wide: usize) -> Vec<f32> {
+    let mut out = vec![0.0; table.len() / width * wide];
+    let rows = out.chunks_exact_mut(wide).zip(table.chunks_exact(width));
+    rows.for_each(|(to, row)| to[..width].copy_from_slice(row));
+    out
+}
+
+/// Rows without what [`widened`] adds.
+fn narrowed(table: &[f32], wide: usize, width: usize) -> Vec<f32> {
+    table.chunks_exact(wide).flat_map(|row| &row[..width]).copied().collect()
 }
 
 impl FoldIn for IalsModel {
