@@ -69,6 +69,24 @@ fn a_file_is_judged_by_what_it_has_not_seen() {
 }
 
 #[test]
+fn settings_are_searched() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let pairs = (0..60).flat_map(|user| (0..8).map(move |at| (user, 20 * (user % 2) + (user * at) % 17)));
+    let log: String = pairs.map(|(user, item)| format!("{user},{item}\n")).collect();
+    std::fs::write(folder.join("log.csv"), log).unwrap();
+    let search = "recommend search log.csv --models pure-svd,ials,ease,bpr --most-factors 8";
+    let table = fornax(folder, &format!("{search} --candidates 2 --splits 2")).unwrap();
+    assert!(table.starts_with("8 candidates by nDCG@10 on 2 validation split(s)"), "{table}");
+    for model in ["pure-svd, factors", "ials, factors", "ease, regularization", "bpr, factors"] {
+        assert_eq!(table.matches(model).count(), 2, "{table}");
+    }
+    assert!(table.contains("on what was held out: nDCG@10 0."), "{table}");
+    let error = fornax(folder, &format!("{search} --candidates 0")).unwrap_err();
+    assert!(error.contains("--candidates") || error.contains("candidates: found none"), "{error}");
+}
+
+#[test]
 fn faults_are_said() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();

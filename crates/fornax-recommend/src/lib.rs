@@ -25,6 +25,7 @@ mod models;
 mod readers;
 mod recommend;
 mod recommender;
+pub mod search;
 mod sparse;
 mod splits;
 mod svd;

@@ -5,6 +5,7 @@ mod evaluate;
 mod files;
 mod listing;
 mod ratings;
+mod search;
 
 use std::path::PathBuf;
 
@@ -29,6 +30,8 @@ pub(crate) struct Options {
 enum Command {
     /// Fit several models on one split of a log and print how well they rank what was held out.
     Compare(Compare),
+    /// Draw settings of models, fit them on a part of a log and print how well they rank another part.
+    Search(search::Search),
     /// Fit a model to a log and write it to a file, with the ids of users and items.
     Train(files::Train),
     /// The best items for users, by a model in a file.
@@ -67,6 +70,7 @@ pub(crate) fn run(options: Options) -> Result<()> {
     match options.command {
         Command::Compare(options) => options.run(),
         Command::Ratings(options) => options.run(),
+        Command::Search(options) => options.run(),
         Command::Evaluate(options) => options.run(),
         Command::Train(options) => options.run(),
         Command::List(options) => options.run(),
