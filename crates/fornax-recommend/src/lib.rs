@@ -17,6 +17,8 @@
 //! ```
 #![forbid(unsafe_code)]
 
+#[cfg(feature = "hnsw")]
+mod approximate;
 mod evaluation;
 mod features;
 mod ids;
@@ -33,6 +35,8 @@ pub mod synthetic;
 mod update;
 mod weights;
 
+#[cfg(feature = "hnsw")]
+pub use approximate::{Approximate, ApproximateItems, Recall};
 pub use evaluation::{Evaluation, Interval, RankingMetric, RankingReport, RatingErrors, RatingReport};
 pub use features::Features;
 pub use ids::{FeatureIndex, Id, Ids, Index, ItemIndex, UserIndex};

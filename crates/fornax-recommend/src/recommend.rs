@@ -241,7 +241,7 @@ impl<'a> Filter<'a> {
     }
 
     /// Whether each item may be recommended to anyone; none where all may.
-    fn kept(&self, [users, items]: [usize; 2]) -> Result<Option<Vec<bool>>> {
+    pub(crate) fn kept(&self, [users, items]: [usize; 2]) -> Result<Option<Vec<bool>>> {
         if let Some(seen) = self.seen.filter(|seen| (seen.rows(), seen.columns()) != (users, items)) {
             let found = format!("{} users and {} items", seen.rows(), seen.columns());
             return Err(Error::mismatch("filter", found, format!("{users} and {items}, as the model has")));
@@ -255,6 +255,13 @@ impl<'a> Filter<'a> {
         self.allowed.iter().flatten().for_each(|item| kept[item.get()] = true);
         self.denied.iter().for_each(|item| kept[item.get()] = false);
         Ok(Some(kept))
+    }
+
+    /// Whether a user may get an item, by what [`kept`](Self::kept) says of it and by what is seen.
+    #[cfg(feature = "hnsw")]
+    pub(crate) fn keeps(&self, user: UserIndex, item: ItemIndex, kept: Option<&[bool]>) -> bool {
+        kept.is_none_or(|kept| kept[item.get()])
+            && self.seen.is_none_or(|seen| seen.value(user, item).is_none())
     }
 
     /// Gives what must not be recommended a score that never counts.
