@@ -149,7 +149,7 @@ impl<X: Index> Features<X> {
 
 /// Divides weights by the sum of their absolute values.
 pub(crate) fn normalize(weights: &mut [f32]) -> Result<()> {
-    let sum: f32 = weights.iter().map(|weight| weight.abs()).sum();
+    let sum = weights.iter().fold(0.0, |sum, weight| sum + weight.abs());
     if !(sum > 0.0 && sum.is_finite()) {
         return Err(Error::data("sum of weights", sum, "a finite number above 0 to divide them by"));
     }

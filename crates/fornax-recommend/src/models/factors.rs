@@ -64,6 +64,12 @@ impl Factors {
         &self.users[user.get() * self.width..][..self.width]
     }
 
+    /// The same with more rows of users and of items at the ends.
+    pub(super) fn extended(&self, users: &[f32], items: &[f32]) -> Self {
+        let joined = |old: &[f32], new: &[f32]| Floats::from([old, new].concat());
+        Self { width: self.width, users: joined(&self.users, users), items: joined(&self.items, items) }
+    }
+
     /// The arrays of a file.
     pub(super) fn arrays(&self) -> Vec<(String, Array)> {
         let array =
