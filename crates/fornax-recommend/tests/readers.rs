@@ -93,15 +93,18 @@ fn movielens_in_its_three_forms() {
     let forms: [[(&str, &[u8]); 2]; 3] = [
         [
             ("u.data", b"1\t20\t3\t99\n2\t30\t4\t98\n1\t20\t5\t100\n"),
-            ("u.item", b"20|Amelie (2001)|x\n30|L\xe9on|y\n"),
+            (
+                "u.item",
+                b"20|Amelie (2001)|x||u|0|0|0|0|0|1|0|0|0|0|0|0|0|0|1|0|0|0|0\n30|L\xe9on|y||u|0|0|0|0|0|0|0|0|0|0|0|0|0|0|0|0|0|0|0\n",
+            ),
         ],
         [
             ("ratings.dat", b"1::20::5::100\n2::30::4::98\n"),
-            ("movies.dat", b"20::Amelie (2001)::C\n30::L\xe9on::D\n"),
+            ("movies.dat", b"20::Amelie (2001)::Comedy|Romance\n30::L\xe9on::\n"),
         ],
         [
             ("ratings.csv", b"userId,movieId,rating,timestamp\n1,20,5.0,100\n2,30,4.0,98\n"),
-            ("movies.csv", "movieId,title,genres\n20,\"Amelie (2001)\",C\n30,Léon,D\n".as_bytes()),
+            ("movies.csv", "movieId,title,genres\n20,\"Amelie (2001)\",Comedy|Romance\n30,Léon,(no genres listed)\n".as_bytes()),
         ],
     ];
     for files in forms {
@@ -114,6 +117,8 @@ fn movielens_in_its_three_forms() {
             (&[5.0, 4.0][..], Some(&[100, 98][..]))
         );
         assert_eq!([set.title(20), set.title(30), set.title(1)], [Some("Amelie (2001)"), Some("Léon"), None]);
+        assert_eq!(set.genres(20), ["Comedy", "Romance"]);
+        assert!(set.genres(30).is_empty() && set.genres(1).is_empty());
         std::fs::remove_file(path(files[1].0)).unwrap();
         assert!(movielens(folder.path()).unwrap_err().to_string().contains(files[1].0));
     }

@@ -1,4 +1,4 @@
-//! The MovieLens sets as GroupLens publishes them: ratings and titles.
+//! The MovieLens sets as GroupLens publishes them: ratings, titles and genres.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -14,13 +14,50 @@ use crate::interactions::{Duplicates, Interactions};
 pub struct MovieLens {
     /// Ratings from 0.5 or 1 to 5, by the published numbers of users and movies.
     pub ratings: Interactions<u32, u32>,
-    titles: HashMap<u32, String>,
+    movies: HashMap<u32, Movie>,
 }
+
+#[derive(Clone, Debug)]
+struct Movie {
+    title: String,
+    genres: Vec<String>,
+}
+
+/// The genres that the flags of `u.item` stand for, as `u.genre` has them.
+const GENRES: [&str; 19] = [
+    "unknown",
+    "Action",
+    "Adventure",
+    "Animation",
+    "Children's",
+    "Comedy",
+    "Crime",
+    "Documentary",
+    "Drama",
+    "Fantasy",
+    "Film-Noir",
+    "Horror",
+    "Musical",
+    "Mystery",
+    "Romance",
+    "Sci-Fi",
+    "Thriller",
+    "War",
+    "Western",
+];
+
+/// The field of the first flag.
+const FLAGS: usize = 5;
 
 impl MovieLens {
     /// The title of a movie; none if the set does not name it.
     pub fn title(&self, movie: u32) -> Option<&str> {
-        self.titles.get(&movie).map(String::as_str)
+        self.movies.get(&movie).map(|movie| movie.title.as_str())
+    }
+
+    /// The genres of a movie, as the set names them; none if it does not name the movie, or says none.
+    pub fn genres(&self, movie: u32) -> &[String] {
+        self.movies.get(&movie).map_or(&[], |movie| &movie.genres)
     }
 }
 
@@ -41,7 +78,7 @@ pub fn movielens(folder: impl AsRef<Path>) -> Result<MovieLens> {
         let movies = files::find(folder, &[movies]).ok_or_else(|| missing(folder, movies))?;
         return Ok(MovieLens {
             ratings: schema.value(2).time(3).read(ratings, Duplicates::Last)?,
-            titles: read_titles(&titles, movies)?,
+            movies: read_movies(&titles, movies)?,
         });
     }
     Err(missing(folder, "u.data, ratings.dat or ratings.csv"))
@@ -55,8 +92,8 @@ fn missing(folder: &Path, wanted: &str) -> Error {
     )
 }
 
-fn read_titles(schema: &Delimited, path: PathBuf) -> Result<HashMap<u32, String>> {
-    let mut titles = HashMap::new();
+fn read_movies(schema: &Delimited, path: PathBuf) -> Result<HashMap<u32, Movie>> {
+    let mut movies = HashMap::new();
     let mut header = schema.has_header();
     schema.for_each_record(files::open(&path)?, &path, |line, record| {
         if std::mem::take(&mut header) {
@@ -66,8 +103,26 @@ fn read_titles(schema: &Delimited, path: PathBuf) -> Result<HashMap<u32, String>
             let found = format!("{} fields", record.len());
             return Err(Error::format(&path, format!("line {line}"), found, "an id and a title"));
         };
-        titles.insert(parse_id(id, &path, line, "movie")?, decode(title.trim_ascii()).into_owned());
+        let mut genres = vec![];
+        if record.len() >= FLAGS + GENRES.len() {
+            for (genre, flag) in GENRES.iter().zip(record.iter().skip(FLAGS)) {
+                match flag.trim_ascii() {
+                    b"0" => (),
+                    b"1" => genres.push((*genre).to_owned()),
+                    other => {
+                        let place = format!("line {line}, {genre}");
+                        return Err(Error::format(&path, place, format!("{:?}", decode(other)), "0 or 1"));
+                    }
+                }
+            }
+        } else if let Some(names) = record.get(2) {
+            let names = decode(names.trim_ascii());
+            let named = names.split('|').filter(|name| !name.is_empty() && *name != "(no genres listed)");
+            genres.extend(named.map(str::to_owned));
+        }
+        let title = decode(title.trim_ascii()).into_owned();
+        movies.insert(parse_id(id, &path, line, "movie")?, Movie { title, genres });
         Ok(())
     })?;
-    Ok(titles)
+    Ok(movies)
 }
