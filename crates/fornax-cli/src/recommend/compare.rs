@@ -13,8 +13,8 @@ use super::{Input, mean};
 pub(super) struct Compare {
     #[command(flatten)]
     input: Input,
-    /// Models, with commas between: popularity, pure-svd, bpr, ials, ease.
-    #[arg(long, value_delimiter = ',', default_value = "popularity,pure-svd,bpr,ials,ease")]
+    /// Models, with commas between: popularity, pure-svd, bpr, warp, ials, ease.
+    #[arg(long, value_delimiter = ',', default_value = "popularity,pure-svd,bpr,warp,ials,ease")]
     models: Vec<String>,
     /// Use the values of the log as weights; without it, every interaction counts as 1.
     #[arg(long)]
@@ -43,6 +43,18 @@ pub(super) struct Compare {
     /// Iterations of BPR.
     #[arg(long, default_value_t = 300)]
     bpr_iterations: usize,
+    /// Factors of LightFM under WARP.
+    #[arg(long, default_value_t = 64)]
+    warp_factors: usize,
+    /// The learning rate of LightFM under WARP.
+    #[arg(long, default_value_t = 0.05)]
+    warp_learning_rate: f32,
+    /// The regularization of LightFM under WARP, of users and of items.
+    #[arg(long, default_value_t = 0.0)]
+    warp_regularization: f32,
+    /// Iterations of LightFM under WARP.
+    #[arg(long, default_value_t = 30)]
+    warp_iterations: usize,
     /// Factors of iALS.
     #[arg(long, default_value_t = 32)]
     ials_factors: usize,
@@ -57,7 +69,7 @@ pub(super) struct Compare {
     ease_regularization: f64,
 }
 
-const MODELS: [&str; 5] = ["popularity", "pure-svd", "bpr", "ials", "ease"];
+const MODELS: [&str; 6] = ["popularity", "pure-svd", "bpr", "warp", "ials", "ease"];
 
 const METRICS: [RankingMetric; 4] =
     [RankingMetric::Ndcg, RankingMetric::AveragePrecision, RankingMetric::Precision, RankingMetric::Recall];
@@ -128,6 +140,12 @@ impl Compare {
                 let settings = Bpr::new(self.bpr_factors).learning_rate(self.bpr_learning_rate);
                 let settings = settings.regularization(self.bpr_regularization);
                 Box::new(settings.iterations(self.bpr_iterations).seed(seed).fit(train)?)
+            }
+            "warp" => {
+                let settings = LightFm::new(self.warp_factors).learning_rate(self.warp_learning_rate);
+                let settings = settings.user_regularization(self.warp_regularization);
+                let settings = settings.item_regularization(self.warp_regularization);
+                Box::new(settings.iterations(self.warp_iterations).seed(seed).fit(train)?)
             }
             "ials" => {
                 let settings = Ials::new(self.ials_factors).alpha(self.ials_alpha).seed(seed);

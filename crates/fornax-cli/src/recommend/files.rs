@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use clap::{Args, ValueEnum};
 use fornax::prelude::*;
 use fornax::recommend::{
-    Bpr, BprModel, EaseModel, IalsModel, PopularityModel, PureSvdModel, Recommender, StoredModel, stored_kind,
+    Bpr, BprModel, EaseModel, IalsModel, LightFmModel, PopularityModel, PureSvdModel, Recommender,
+    StoredModel, stored_kind,
 };
 use fornax::{Error, Result};
 
@@ -24,21 +25,21 @@ pub(super) struct Train {
     /// Use the values of the log as weights; without it, every interaction counts as 1.
     #[arg(long)]
     weighted: bool,
-    /// The factors of PureSVD and iALS (default 32) or of BPR (default 100).
+    /// The factors of PureSVD and iALS (default 32), of BPR (default 100) or of WARP (default 64).
     #[arg(long)]
     factors: Option<usize>,
     /// How much more an interaction of value 1 counts than an unknown pair in iALS.
     #[arg(long, default_value_t = 4.0)]
     alpha: f32,
-    /// The regularization of iALS (default 30), of EASE (default 500) or of BPR (default 0.02).
+    /// The regularization of iALS (default 30), of EASE (default 500), of BPR (default 0.02) or of WARP (default 0).
     #[arg(long)]
     regularization: Option<f64>,
-    /// The learning rate of BPR.
-    #[arg(long, default_value_t = 0.02)]
-    learning_rate: f32,
-    /// The iterations of BPR.
-    #[arg(long, default_value_t = 300)]
-    iterations: usize,
+    /// The learning rate of BPR (default 0.02) or of WARP (default 0.05).
+    #[arg(long)]
+    learning_rate: Option<f32>,
+    /// The iterations of BPR (default 300) or of WARP (default 30).
+    #[arg(long)]
+    iterations: Option<usize>,
     /// The seed of what the model draws.
     #[arg(long, default_value_t = 0)]
     seed: u64,
@@ -49,6 +50,8 @@ enum Kind {
     Popularity,
     PureSvd,
     Bpr,
+    /// LightFM under WARP.
+    Warp,
     Ials,
     Ease,
 }
@@ -98,9 +101,19 @@ impl Train {
                 self.save(PureSvd::new(self.factors.unwrap_or(32)).seed(self.seed).fit(&log)?, &log)?
             }
             Kind::Bpr => {
-                let settings = Bpr::new(self.factors.unwrap_or(100)).learning_rate(self.learning_rate);
+                let settings = Bpr::new(self.factors.unwrap_or(100));
+                let settings = settings.learning_rate(self.learning_rate.unwrap_or(0.02));
                 let settings = settings.regularization(self.regularization.unwrap_or(0.02) as f32);
-                let settings = settings.iterations(self.iterations).seed(self.seed);
+                let settings = settings.iterations(self.iterations.unwrap_or(300)).seed(self.seed);
+                self.save(settings.fit(&log)?, &log)?;
+            }
+            Kind::Warp => {
+                let regularization = self.regularization.unwrap_or(0.0) as f32;
+                let settings = LightFm::new(self.factors.unwrap_or(64));
+                let settings = settings.learning_rate(self.learning_rate.unwrap_or(0.05));
+                let settings = settings.user_regularization(regularization);
+                let settings = settings.item_regularization(regularization);
+                let settings = settings.iterations(self.iterations.unwrap_or(30)).seed(self.seed);
                 self.save(settings.fit(&log)?, &log)?;
             }
             Kind::Ials => {
@@ -165,10 +178,14 @@ fn ask(file: &Path, question: Question) -> Result<()> {
         (EaseModel::KIND, question) => answer::<EaseModel>(file, question),
         (BprModel::KIND, Question::Alike(alike)) => similar::<BprModel>(file, alike),
         (BprModel::KIND, Question::List(list)) if list.is_plain() => plain_lists::<BprModel>(file, list),
+        (LightFmModel::KIND, Question::Alike(alike)) => similar::<LightFmModel>(file, alike),
+        (LightFmModel::KIND, Question::List(list)) if list.is_plain() => {
+            plain_lists::<LightFmModel>(file, list)
+        }
         (PopularityModel::KIND, Question::List(list)) if list.is_plain() => {
             plain_lists::<PopularityModel>(file, list)
         }
-        (BprModel::KIND, _) => unfit("one that takes a history: ials, ease or pure-svd"),
+        (BprModel::KIND | LightFmModel::KIND, _) => unfit("one that takes a history: ials, ease or pure-svd"),
         (PopularityModel::KIND, _) => unfit("one that knows which items go together"),
         _ => Err(Error::format(file, "model", &kind, "a model that this command can ask")),
     }
