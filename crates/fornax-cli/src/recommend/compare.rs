@@ -50,10 +50,13 @@ pub(super) struct Compare {
     #[arg(long, default_value_t = 0.05)]
     warp_learning_rate: f32,
     /// The regularization of LightFM under WARP, of users and of items.
-    #[arg(long, default_value_t = 0.0)]
+    #[arg(long, default_value_t = 0.6)]
     warp_regularization: f32,
+    /// Items that LightFM under WARP draws at most for an interaction.
+    #[arg(long, default_value_t = 50)]
+    warp_max_sampled: usize,
     /// Iterations of LightFM under WARP.
-    #[arg(long, default_value_t = 30)]
+    #[arg(long, default_value_t = 50)]
     warp_iterations: usize,
     /// Factors of iALS.
     #[arg(long, default_value_t = 32)]
@@ -145,7 +148,8 @@ impl Compare {
                 let settings = LightFm::new(self.warp_factors).learning_rate(self.warp_learning_rate);
                 let settings = settings.user_regularization(self.warp_regularization);
                 let settings = settings.item_regularization(self.warp_regularization);
-                Box::new(settings.iterations(self.warp_iterations).seed(seed).fit(train)?)
+                let settings = settings.max_sampled(self.warp_max_sampled).iterations(self.warp_iterations);
+                Box::new(settings.seed(seed).fit(train)?)
             }
             "ials" => {
                 let settings = Ials::new(self.ials_factors).alpha(self.ials_alpha).seed(seed);

@@ -31,13 +31,13 @@ pub(super) struct Train {
     /// How much more an interaction of value 1 counts than an unknown pair in iALS.
     #[arg(long, default_value_t = 4.0)]
     alpha: f32,
-    /// The regularization of iALS (default 30), of EASE (default 500), of BPR (default 0.02) or of WARP (default 0).
+    /// The regularization of iALS (default 30), of EASE (default 500), of BPR (default 0.02) or of WARP (default 0.6).
     #[arg(long)]
     regularization: Option<f64>,
     /// The learning rate of BPR (default 0.02) or of WARP (default 0.05).
     #[arg(long)]
     learning_rate: Option<f32>,
-    /// The iterations of BPR (default 300) or of WARP (default 30).
+    /// The iterations of BPR (default 300) or of WARP (default 50).
     #[arg(long)]
     iterations: Option<usize>,
     /// The seed of what the model draws.
@@ -108,13 +108,13 @@ impl Train {
                 self.save(settings.fit(&log)?, &log)?;
             }
             Kind::Warp => {
-                let regularization = self.regularization.unwrap_or(0.0) as f32;
+                let regularization = self.regularization.unwrap_or(0.6) as f32;
                 let settings = LightFm::new(self.factors.unwrap_or(64));
                 let settings = settings.learning_rate(self.learning_rate.unwrap_or(0.05));
                 let settings = settings.user_regularization(regularization);
                 let settings = settings.item_regularization(regularization);
-                let settings = settings.iterations(self.iterations.unwrap_or(30)).seed(self.seed);
-                self.save(settings.fit(&log)?, &log)?;
+                let settings = settings.iterations(self.iterations.unwrap_or(50)).seed(self.seed);
+                self.save(settings.max_sampled(50).fit(&log)?, &log)?;
             }
             Kind::Ials => {
                 let settings = Ials::new(self.factors.unwrap_or(32)).alpha(self.alpha).seed(self.seed);
