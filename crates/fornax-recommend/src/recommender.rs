@@ -16,7 +16,7 @@ use crate::models::StoredModel;
 use crate::models::stored::{matrix_arrays, matrix_of};
 use crate::recommend::{Explain, Filter, FoldIn, Recommend, Scored, Similar, SimilarUsers};
 use crate::sparse::UserItems;
-use crate::splits::{HeldOut, Split};
+use crate::splits::Split;
 
 /// A model that is asked by ids, and does not recommend what a user has.
 ///
@@ -139,20 +139,8 @@ impl<M: StoredModel, U: Id, I: Id> Recommender<M, U, I> {
     /// # Errors
     /// If a user has a held-out item already: the model has seen it.
     pub fn split(&self, held_out: &Interactions<U, I>) -> Result<Split<U, I>> {
-        let leaks = held_out
-            .matrix()
-            .entries()
-            .filter(|&(user, item, _)| self.has(held_out.users().id(user), held_out.items().id(item)));
-        let leaks: Vec<_> = leaks.collect();
-        if let Some(&(user, item, _)) = leaks.first() {
-            let (user, item) = (held_out.users().id(user), held_out.items().id(item));
-            let found = format!("an interaction that the model was fitted on, one of {}", leaks.len());
-            let place = format!("held out, user {user}, item {item}");
-            return Err(Error::data(place, found, "only others"));
-        }
         let train = Interactions::from_parts(self.users.clone(), self.items.clone(), self.seen.clone());
-        let test = HeldOut::of(held_out, |_| true, &train)?;
-        Ok(Split { train, test })
+        Split::new(train, held_out)
     }
 
     /// Whether a user has an item; not one who is not known.

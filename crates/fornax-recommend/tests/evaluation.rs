@@ -228,7 +228,7 @@ fn samples_are_drawn_from_what_is_unknown() {
 fn diversity_is_that_of_who_has_the_items() {
     let events = [(0, 0), (0, 1), (1, 0), (1, 1), (1, 2), (2, 2), (3, 3), (3, 9), (4, 4), (4, 9)];
     let log = Interactions::from_events(events, Duplicates::Error).unwrap();
-    let split = log.split_by(|user, item, ..| (*user, *item) == (3, 9)).unwrap();
+    let split = log.split_by(|user, item, _, _| (*user, *item) == (3, 9)).unwrap();
     // Of user 3, who has 3: the list is what scores highest.
     let list = |scores: [f32; 6]| {
         let scores = (0..5).flat_map(|_| scores).collect();

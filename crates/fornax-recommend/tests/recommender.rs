@@ -156,6 +156,5 @@ fn a_model_is_judged_by_what_it_has_not_seen() {
     assert_eq!(report.values(RankingMetric::Ndcg), wanted.values(RankingMetric::Ndcg));
     assert_eq!((report.cold_users(), report.cold_items()), (wanted.cold_users(), wanted.cold_items()));
     let error = recommender.split(&log).unwrap_err().to_string();
-    assert!(error.starts_with("held out, user ") && error.ends_with("wanted only others"), "{error}");
-    assert!(error.contains(&format!("one of {}", split.train.len())), "{error}");
+    assert!(error.contains("an interaction in both parts"), "{error}");
 }

@@ -48,7 +48,7 @@ fn main() -> fornax::Result<()> {
     let schema = Delimited::tsv().user(0).item(1);
     let test = schema.read::<u32, u32>(lists.join("ml-1m.test.rating"), Duplicates::Error)?;
     let test: HashSet<(u32, u32)> = test.events().map(|event| (event.user, event.item)).collect();
-    let split = log.split_by(|user, item, ..| test.contains(&(*user, *item)))?;
+    let split = log.split_by(|user, item, _, _| test.contains(&(*user, *item)))?;
     let candidates = candidates(&text(&lists.join("ml-1m.test.negative.gz"))?, &split)?;
     println!("{} interactions to learn from, {} held out", split.train.len(), split.test.len());
 

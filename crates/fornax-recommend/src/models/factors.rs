@@ -259,7 +259,7 @@ macro_rules! by_factors {
             }
         }
 
-        impl crate::recommend::SimilarUsers for $model {
+        impl$(<$backend: $bound>)? crate::recommend::SimilarUsers for $model$(<$backend>)? {
             fn similar_users(
                 &self,
                 user: crate::UserIndex,
