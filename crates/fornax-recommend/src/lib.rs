@@ -42,8 +42,8 @@ pub use features::Features;
 pub use ids::{FeatureIndex, Id, Ids, Index, ItemIndex, UserIndex};
 pub use interactions::{Duplicates, Event, Interactions};
 pub use models::{
-    Baseline, BaselineModel, Bpr, BprModel, Centering, CoClustering, CoClusteringModel, Ease, EaseModel,
-    Factors, FeatureVectors, FunkSvd, FunkSvdModel, Ials, IalsModel, LightFm, LightFmModel, Loss,
+    Als, AlsModel, Baseline, BaselineModel, Bpr, BprModel, Centering, CoClustering, CoClusteringModel, Ease,
+    EaseModel, Factors, FeatureVectors, FunkSvd, FunkSvdModel, Ials, IalsModel, LightFm, LightFmModel, Loss,
     MarkovChain, MarkovChainModel, Negatives, Neighbours, NeighboursModel, NeuMf, NeuMfModel, Nmf, NmfModel,
     Popularity, PopularityModel, Predict, PureSvd, PureSvdModel, SasRec, SasRecModel, Similarity, SlopeOne,
     SlopeOneModel, Solver, StoredModel, SvdPlusPlus, SvdPlusPlusModel, TwoTower, TwoTowerModel,

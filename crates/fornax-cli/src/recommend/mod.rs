@@ -40,7 +40,7 @@ enum Command {
     Similar(files::Alike),
     /// How well a model in a file ranks what was held out of its log.
     Evaluate(evaluate::Evaluate),
-    /// Predict ratings by several models in a cross-validation, each with the defaults of Surprise.
+    /// Predict ratings by several models in a cross-validation, with the defaults of Surprise for those that it has.
     Ratings(Ratings),
 }
 

@@ -4,7 +4,8 @@ use std::time::Instant;
 
 use clap::Args;
 use fornax::recommend::{
-    Baseline, Centering, CoClustering, FunkSvd, Neighbours, Nmf, RatingReport, SlopeOne, Split, SvdPlusPlus,
+    Als, Baseline, Centering, CoClustering, FunkSvd, Neighbours, Nmf, RatingReport, SlopeOne, Split,
+    SvdPlusPlus,
 };
 use fornax::{Error, Result};
 
@@ -20,14 +21,15 @@ pub(super) struct Ratings {
     /// The seed of the parts and of what models draw.
     #[arg(long, default_value_t = 0)]
     seed: u64,
-    /// Models, with commas between; all of them if none is named: baseline, funk-svd, svd++, nmf, slope-one, knn, knn-means, knn-baseline, co-clustering.
+    /// Models, with commas between; all of them if none is named: baseline, funk-svd, als, svd++, nmf, slope-one, knn, knn-means, knn-baseline, co-clustering.
     #[arg(long, value_delimiter = ',')]
     models: Vec<String>,
 }
 
-const RATING_MODELS: [&str; 9] = [
+const RATING_MODELS: [&str; 10] = [
     "baseline",
     "funk-svd",
+    "als",
     "svd++",
     "nmf",
     "slope-one",
@@ -72,6 +74,7 @@ impl Ratings {
         match model {
             "baseline" => RatingReport::of(&Baseline::new().fit(train)?, split),
             "funk-svd" => RatingReport::of(&FunkSvd::new(100).seed(self.seed).fit(train)?, split),
+            "als" => RatingReport::of(&Als::new(50).seed(self.seed).fit(train)?, split),
             "svd++" => RatingReport::of(&SvdPlusPlus::new(20).seed(self.seed).fit(train)?, split),
             "nmf" => RatingReport::of(&Nmf::new(15).seed(self.seed).fit(train)?, split),
             "co-clustering" => RatingReport::of(&CoClustering::new().seed(self.seed).fit(train)?, split),

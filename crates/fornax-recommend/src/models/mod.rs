@@ -23,8 +23,8 @@ pub use markov_chain::{MarkovChain, MarkovChainModel};
 pub use popularity::{Popularity, PopularityModel};
 pub use pure_svd::{PureSvd, PureSvdModel};
 pub use ratings::{
-    Baseline, BaselineModel, Centering, CoClustering, CoClusteringModel, FunkSvd, FunkSvdModel, Neighbours,
-    NeighboursModel, Nmf, NmfModel, Predict, Similarity, SlopeOne, SlopeOneModel, SvdPlusPlus,
-    SvdPlusPlusModel,
+    Als, AlsModel, Baseline, BaselineModel, Centering, CoClustering, CoClusteringModel, FunkSvd,
+    FunkSvdModel, Neighbours, NeighboursModel, Nmf, NmfModel, Predict, Similarity, SlopeOne, SlopeOneModel,
+    SvdPlusPlus, SvdPlusPlusModel,
 };
 pub use stored::StoredModel;

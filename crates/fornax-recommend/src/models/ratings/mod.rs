@@ -1,5 +1,6 @@
 //! Models of ratings: what someone would give, not what they would take. A rating that is not there is unknown, not 0.
 
+mod als;
 mod baseline;
 mod biased_factors;
 mod co_clustering;
@@ -9,6 +10,7 @@ mod nmf;
 mod slope_one;
 mod svd_plus_plus;
 
+pub use als::{Als, AlsModel};
 pub use baseline::{Baseline, BaselineModel};
 pub use co_clustering::{CoClustering, CoClusteringModel};
 pub use funk_svd::{FunkSvd, FunkSvdModel};
@@ -83,7 +85,7 @@ fn check_step(factors: usize, learning_rate: f32, regularization: f32) -> Result
 }
 
 /// In 8 partial sums, which the compiler keeps in a vector.
-fn dot(a: &[f32], b: &[f32]) -> f32 {
+pub(in crate::models) fn dot(a: &[f32], b: &[f32]) -> f32 {
     let (chunks, others) = (a.chunks_exact(8), b.chunks_exact(8));
     let rest: f32 = chunks.remainder().iter().zip(others.remainder()).map(|(a, b)| a * b).sum();
     let mut sums = [0.0; 8];
