@@ -38,6 +38,10 @@ fn a_log_becomes_a_file_that_answers() {
     fornax(folder, bpr).unwrap();
     assert!(fornax(folder, "recommend list m.fornax cid -k 1").unwrap().starts_with("cid\tmilk\t"));
     assert!(fornax(folder, "recommend similar m.fornax lime -k 1").unwrap().starts_with("rum\t"));
+    fornax(folder, "recommend train log.csv --output m.fornax --model logistic-mf --regularization 0.1")
+        .unwrap();
+    assert!(fornax(folder, "recommend list m.fornax cid -k 1").unwrap().starts_with("cid\tmilk\t"));
+    assert!(fornax(folder, "recommend similar m.fornax lime -k 1").unwrap().starts_with("rum\t"));
     fornax(folder, "recommend train log.csv --output m.fornax --model popularity").unwrap();
     assert_eq!(fornax(folder, "recommend list m.fornax dan -k 1").unwrap(), "dan\ttea\t3.0000\n");
 }

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use clap::Args;
 use fornax::prelude::*;
-use fornax::recommend::{RankingReport, Split};
+use fornax::recommend::{LogisticMf, RankingReport, Split};
 use fornax::{Error, Result};
 
 use super::{Input, mean};
@@ -13,7 +13,7 @@ use super::{Input, mean};
 pub(super) struct Compare {
     #[command(flatten)]
     input: Input,
-    /// Models, with commas between: popularity, pure-svd, bpr, warp, ials, ease.
+    /// Models, with commas between: popularity, pure-svd, bpr, warp, logistic-mf, ials, ease.
     #[arg(long, value_delimiter = ',', default_value = "popularity,pure-svd,bpr,warp,ials,ease")]
     models: Vec<String>,
     /// Use the values of the log as weights; without it, every interaction counts as 1.
@@ -58,6 +58,12 @@ pub(super) struct Compare {
     /// Iterations of LightFM under WARP.
     #[arg(long, default_value_t = 50)]
     warp_iterations: usize,
+    /// Factors of logistic MF.
+    #[arg(long, default_value_t = 30)]
+    logistic_factors: usize,
+    /// The regularization of logistic MF.
+    #[arg(long, default_value_t = 30.0)]
+    logistic_regularization: f32,
     /// Factors of iALS.
     #[arg(long, default_value_t = 32)]
     ials_factors: usize,
@@ -72,7 +78,7 @@ pub(super) struct Compare {
     ease_regularization: f64,
 }
 
-const MODELS: [&str; 6] = ["popularity", "pure-svd", "bpr", "warp", "ials", "ease"];
+const MODELS: [&str; 7] = ["popularity", "pure-svd", "bpr", "warp", "logistic-mf", "ials", "ease"];
 
 const METRICS: [RankingMetric; 4] =
     [RankingMetric::Ndcg, RankingMetric::AveragePrecision, RankingMetric::Precision, RankingMetric::Recall];
@@ -150,6 +156,11 @@ impl Compare {
                 let settings = settings.item_regularization(self.warp_regularization);
                 let settings = settings.max_sampled(self.warp_max_sampled).iterations(self.warp_iterations);
                 Box::new(settings.seed(seed).fit(train)?)
+            }
+            "logistic-mf" => {
+                let settings = LogisticMf::new(self.logistic_factors).alpha(5.0).seed(seed);
+                let settings = settings.iterations(40).negative_samples(100);
+                Box::new(settings.regularization(self.logistic_regularization).fit(train)?)
             }
             "ials" => {
                 let settings = Ials::new(self.ials_factors).alpha(self.ials_alpha).seed(seed);

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use clap::{Args, ValueEnum};
 use fornax::prelude::*;
 use fornax::recommend::{
-    Bpr, BprModel, EaseModel, IalsModel, LightFmModel, PopularityModel, PureSvdModel, Recommender,
-    StoredModel, stored_kind,
+    Bpr, BprModel, EaseModel, IalsModel, LightFmModel, LogisticMf, LogisticMfModel, PopularityModel,
+    PureSvdModel, Recommender, StoredModel, stored_kind,
 };
 use fornax::{Error, Result};
 
@@ -25,13 +25,13 @@ pub(super) struct Train {
     /// Use the values of the log as weights; without it, every interaction counts as 1.
     #[arg(long)]
     weighted: bool,
-    /// The factors of PureSVD and iALS (default 32), of BPR (default 100) or of WARP (default 64).
+    /// The factors of PureSVD and iALS (default 32), of BPR (default 100), of WARP (default 64) or of logistic MF (default 30).
     #[arg(long)]
     factors: Option<usize>,
-    /// How much more an interaction of value 1 counts than an unknown pair in iALS.
+    /// How much more an interaction of value 1 counts than an unknown pair in iALS and logistic MF.
     #[arg(long, default_value_t = 4.0)]
     alpha: f32,
-    /// The regularization of iALS (default 30), of EASE (default 500), of BPR (default 0.02) or of WARP (default 0.6).
+    /// The regularization of iALS and logistic MF (default 30), of EASE (default 500), of BPR (default 0.02) or of WARP (default 0.6).
     #[arg(long)]
     regularization: Option<f64>,
     /// The learning rate of BPR (default 0.02) or of WARP (default 0.05).
@@ -52,6 +52,7 @@ enum Kind {
     Bpr,
     /// LightFM under WARP.
     Warp,
+    LogisticMf,
     Ials,
     Ease,
 }
@@ -115,6 +116,12 @@ impl Train {
                 let settings = settings.item_regularization(regularization);
                 let settings = settings.iterations(self.iterations.unwrap_or(50)).seed(self.seed);
                 self.save(settings.max_sampled(50).fit(&log)?, &log)?;
+            }
+            Kind::LogisticMf => {
+                let settings = LogisticMf::new(self.factors.unwrap_or(30)).alpha(self.alpha).seed(self.seed);
+                let settings = settings.iterations(40).negative_samples(100);
+                let settings = settings.regularization(self.regularization.unwrap_or(30.0) as f32);
+                self.save(settings.fit(&log)?, &log)?;
             }
             Kind::Ials => {
                 let settings = Ials::new(self.factors.unwrap_or(32)).alpha(self.alpha).seed(self.seed);
@@ -182,10 +189,16 @@ fn ask(file: &Path, question: Question) -> Result<()> {
         (LightFmModel::KIND, Question::List(list)) if list.is_plain() => {
             plain_lists::<LightFmModel>(file, list)
         }
+        (LogisticMfModel::KIND, Question::Alike(alike)) => similar::<LogisticMfModel>(file, alike),
+        (LogisticMfModel::KIND, Question::List(list)) if list.is_plain() => {
+            plain_lists::<LogisticMfModel>(file, list)
+        }
         (PopularityModel::KIND, Question::List(list)) if list.is_plain() => {
             plain_lists::<PopularityModel>(file, list)
         }
-        (BprModel::KIND | LightFmModel::KIND, _) => unfit("one that takes a history: ials, ease or pure-svd"),
+        (BprModel::KIND | LightFmModel::KIND | LogisticMfModel::KIND, _) => {
+            unfit("one that takes a history: ials, ease or pure-svd")
+        }
         (PopularityModel::KIND, _) => unfit("one that knows which items go together"),
         _ => Err(Error::format(file, "model", &kind, "a model that this command can ask")),
     }
