@@ -79,10 +79,10 @@ fn steps_follow_the_gradient_of_the_objective() {
     let log = log(6, 5, 14, 2);
     let (alpha, regularization, rate) = (1.5, 0.4, 0.3);
     let mut plain = Plain::new(&log, 9);
-    let mut squares = [vec![[0.0; WIDTH]; 6], vec![[0.0; WIDTH]; 5]];
+    let mut squares = plain.tables.each_ref().map(|table| vec![[0.0; WIDTH]; table.len()]);
     for _ in 0..3 {
         for side in 0..2 {
-            for row in 0..plain.tables[side].len() {
+            for (row, squares) in squares[side].iter_mut().enumerate() {
                 let slopes: Vec<f64> = (0..WIDTH)
                     .map(|element| plain.slope([side, row, element], alpha, regularization))
                     .collect();
@@ -90,8 +90,8 @@ fn steps_follow_the_gradient_of_the_objective() {
                     if element == [FACTORS + 1, FACTORS][side] {
                         continue;
                     }
-                    squares[side][row][element] += slope * slope;
-                    let length: f64 = 1e-6 + squares[side][row][element];
+                    squares[element] += slope * slope;
+                    let length: f64 = 1e-6 + squares[element];
                     plain.tables[side][row][element] += rate * slope / length.sqrt();
                 }
             }

@@ -151,9 +151,8 @@ impl Als {
             || (NormalEquations::new(width), vec![], vec![]),
             |(equations, weights, right), (row, (vector, bias))| {
                 let (columns, ratings) = matrix.row(R::new(row as u32));
-                vector.fill(0.0);
-                *bias = 0.0;
                 if columns.is_empty() {
+                    vector.fill(0.0);
                     return Ok(());
                 }
                 weights.clear();
