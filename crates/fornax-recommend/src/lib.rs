@@ -1,9 +1,11 @@
 //! Recommenders: from a log of who did what with which item to a model of each user's interest and a ranked list.
 //!
 //! [`Interactions`] come from events in memory or from files ([`Delimited`], [`JsonLines`], [`movielens`], [`lightgcn`],
-//! [`sequences`]); a [`Split`] holds some of them out. Users and items have numbers of types of their own ([`UserIndex`], [`ItemIndex`]).
-//! Models are fitted on interactions; what they can be asked is in the traits [`Score`], [`Recommend`], [`FoldIn`],
-//! [`Explain`], [`Similar`], [`SimilarUsers`], [`UpdateUsers`], [`PartialUpdate`] and [`Predict`]; an [`Evaluation`] judges ranked lists, a [`RatingReport`] ratings.
+//! [`sequences`]); a [`Split`] holds some of them out, a [`Weighting`] makes weights of their values, [`Features`] say more of
+//! users and items, which have numbers of types of their own ([`UserIndex`], [`ItemIndex`]). Models are fitted on
+//! interactions; what they can be asked is in the traits [`Score`], [`Recommend`], [`FoldIn`], [`Explain`], [`Similar`],
+//! [`SimilarUsers`], [`UpdateUsers`], [`PartialUpdate`] and [`Predict`]; an [`Evaluation`] judges ranked lists, a
+//! [`RatingReport`] ratings.
 //!
 //! ```
 //! use fornax_recommend::{Duplicates, Filter, Interactions, PureSvd, Recommend};

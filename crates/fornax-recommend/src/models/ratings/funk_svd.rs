@@ -70,7 +70,8 @@ impl FunkSvd {
     /// Fits the model.
     ///
     /// # Errors
-    /// If a setting is out of its domain, the factors take more memory than is allowed, there is no rating, or what is learnt is no finite number any more.
+    /// If a setting is out of its domain, the factors take more memory than is allowed, there is no rating, or what is learnt is
+    /// no finite number any more.
     pub fn fit(&self, ratings: &impl AsRef<UserItems>) -> Result<FunkSvdModel> {
         check_step(self.factors, self.learning_rate, self.regularization)?;
         let matrix = ratings.as_ref();

@@ -13,7 +13,8 @@ use crate::sparse::UserItems;
 ///
 /// and the same with both sides changed. Where the user or the item is not known it is the mean of all ratings.
 ///
-/// Defaults, as Surprise has them: 50 epochs, regularization 0.06, initial factors uniform from 0 to 1; seed 0, at most 4 GiB.
+/// Defaults, as Surprise has them: 50 epochs, regularization 0.06, initial factors uniform from 0 to 1; seed 0, at most 4
+/// GiB.
 ///
 /// ```
 /// use fornax_recommend::{Duplicates, Interactions, Nmf, Predict};
@@ -62,8 +63,8 @@ impl Nmf {
         Self { seed, ..self }
     }
 
-    /// The most memory that the vectors may take, in bytes: 12 for a factor of
-    /// each user and item, with the sums of an epoch.
+    /// The most memory that the vectors may take, in bytes: 12 for a factor of each user and item, with
+    /// the sums of an epoch.
     pub fn memory(self, bytes: u64) -> Self {
         Self { memory: bytes, ..self }
     }
@@ -71,7 +72,8 @@ impl Nmf {
     /// Fits the model.
     ///
     /// # Errors
-    /// If a setting is out of its domain, the factors take more memory than is allowed, there is no rating, or one is negative.
+    /// If a setting is out of its domain, the factors take more memory than is allowed, there is no rating, or one is
+    /// negative.
     pub fn fit(&self, ratings: &impl AsRef<UserItems>) -> Result<NmfModel> {
         check_step(self.factors, 0.0, self.regularization)?;
         let matrix = ratings.as_ref();

@@ -67,8 +67,8 @@ impl SvdPlusPlus {
         Self { seed, ..self }
     }
 
-    /// The most memory that the vectors may take, in bytes: 4 for a factor of each
-    /// user, and 8 of each item, which has two.
+    /// The most memory that the vectors may take, in bytes: 4 for a factor of each user, and 8 of each
+    /// item, which has two.
     pub fn memory(self, bytes: u64) -> Self {
         Self { memory: bytes, ..self }
     }
@@ -76,7 +76,8 @@ impl SvdPlusPlus {
     /// Fits the model.
     ///
     /// # Errors
-    /// If a setting is out of its domain, the factors take more memory than is allowed, there is no rating, or what is learnt is no finite number any more.
+    /// If a setting is out of its domain, the factors take more memory than is allowed, there is no rating, or what is learnt is
+    /// no finite number any more.
     pub fn fit(&self, ratings: &impl AsRef<UserItems>) -> Result<SvdPlusPlusModel> {
         check_step(self.factors, self.learning_rate, self.regularization)?;
         let matrix = ratings.as_ref();
