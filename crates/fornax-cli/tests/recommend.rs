@@ -34,14 +34,17 @@ fn a_log_becomes_a_file_that_answers() {
         let reasons = fornax(folder, "recommend list m.fornax cid -k 1 --explain").unwrap();
         assert!(reasons.contains("because of tea "), "{model}: {reasons}");
     }
-    let bpr = "recommend train log.csv --output m.fornax --model bpr --factors 4 --learning-rate 0.1";
-    fornax(folder, bpr).unwrap();
-    assert!(fornax(folder, "recommend list m.fornax cid -k 1").unwrap().starts_with("cid\tmilk\t"));
-    assert!(fornax(folder, "recommend similar m.fornax lime -k 1").unwrap().starts_with("rum\t"));
-    fornax(folder, "recommend train log.csv --output m.fornax --model logistic-mf --regularization 0.1")
-        .unwrap();
-    assert!(fornax(folder, "recommend list m.fornax cid -k 1").unwrap().starts_with("cid\tmilk\t"));
-    assert!(fornax(folder, "recommend similar m.fornax lime -k 1").unwrap().starts_with("rum\t"));
+    for options in [
+        "bpr --factors 4 --learning-rate 0.1",
+        "warp --factors 4 --regularization 0",
+        "logistic-mf --regularization 0.1",
+    ] {
+        fornax(folder, &format!("recommend train log.csv --output m.fornax --model {options}")).unwrap();
+        let list = fornax(folder, "recommend list m.fornax cid -k 1").unwrap();
+        assert!(list.starts_with("cid\tmilk\t"), "{options}: {list}");
+        let similar = fornax(folder, "recommend similar m.fornax lime -k 1").unwrap();
+        assert!(similar.starts_with("rum\t"), "{options}: {similar}");
+    }
     fornax(folder, "recommend train log.csv --output m.fornax --model popularity").unwrap();
     assert_eq!(fornax(folder, "recommend list m.fornax dan -k 1").unwrap(), "dan\ttea\t3.0000\n");
 }
@@ -99,8 +102,12 @@ fn faults_are_said() {
     assert!(fault("recommend train missing.csv --output m").contains("missing.csv"));
     assert!(fault("recommend train log.csv --output m --factors 0").contains("factors: found 0"));
     assert!(!folder.join("m").exists());
-    fornax(folder, "recommend train log.csv --output m --model bpr --iterations 1").unwrap();
-    assert!(fault("recommend list m --history tea").contains("found bpr, wanted one that takes a history"));
+    for (model, kind) in [("bpr", "bpr"), ("warp", "light-fm")] {
+        fornax(folder, &format!("recommend train log.csv --output m --model {model} --iterations 1"))
+            .unwrap();
+        let wanted = format!("found {kind}, wanted one that takes a history");
+        assert!(fault("recommend list m --history tea").contains(&wanted));
+    }
     fornax(folder, "recommend train log.csv --output m --model popularity").unwrap();
     assert!(fault("recommend list m zoe").contains("user: found zoe, wanted one of the 5 that are known"));
     assert!(fault("recommend similar m tea").contains("found popularity, wanted one that knows which items"));

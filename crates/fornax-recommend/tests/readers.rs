@@ -122,6 +122,15 @@ fn movielens_in_its_three_forms() {
         std::fs::remove_file(path(files[1].0)).unwrap();
         assert!(movielens(folder.path()).unwrap_err().to_string().contains(files[1].0));
     }
+    for (flags, wanted) in
+        [("0|1", "found 2 flags, wanted 19"), (&["x"; 19].join("|"), "found \"x\", wanted 0 or 1")]
+    {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("u.data"), "1\t20\t3\t99\n").unwrap();
+        std::fs::write(folder.path().join("u.item"), format!("20|Amelie|x||u|{flags}\n")).unwrap();
+        let error = movielens(folder.path()).unwrap_err().to_string();
+        assert!(error.contains("line 1, genres") && error.contains(wanted), "{error}");
+    }
     let empty = tempfile::tempdir().unwrap();
     assert!(
         movielens(empty.path())

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
+use csv::ByteRecord;
 use fornax_core::{Error, Result};
 use fornax_data::files;
 
@@ -46,8 +47,34 @@ const GENRES: [&str; 19] = [
     "Western",
 ];
 
-/// The field of the first flag.
-const FLAGS: usize = 5;
+/// How a file of movies says their genres.
+#[derive(Clone, Copy)]
+enum Genres {
+    /// From field 5 on, 0 or 1 for each genre.
+    Flags,
+    /// Field 2, names with `|` between.
+    Names,
+}
+
+impl Genres {
+    /// The genres of a movie, or what was found in their place and what was wanted.
+    fn read(self, record: &ByteRecord) -> Result<Vec<String>, (String, String)> {
+        if let Self::Names = self {
+            let names = decode(record.get(2).unwrap_or_default().trim_ascii());
+            let named = names.split('|').filter(|name| !name.is_empty() && *name != "(no genres listed)");
+            return Ok(named.map(str::to_owned).collect());
+        }
+        let flags: Vec<&[u8]> = record.iter().skip(5).map(<[u8]>::trim_ascii).collect();
+        if ![0, GENRES.len()].contains(&flags.len()) {
+            return Err((format!("{} flags", flags.len()), GENRES.len().to_string()));
+        }
+        if let Some(wrong) = flags.iter().find(|flag| **flag != b"0" && **flag != b"1") {
+            return Err((format!("{:?}", decode(wrong)), "0 or 1".into()));
+        }
+        let set = GENRES.iter().zip(flags).filter(|(_, flag)| *flag == b"1");
+        Ok(set.map(|(genre, _)| (*genre).to_owned()).collect())
+    }
+}
 
 impl MovieLens {
     /// The title of a movie; none if the set does not name it.
@@ -69,16 +96,22 @@ impl MovieLens {
 pub fn movielens(folder: impl AsRef<Path>) -> Result<MovieLens> {
     let folder = folder.as_ref();
     let forms = [
-        ("u.data", Delimited::tsv(), "u.item", Delimited::separated_by("|")),
-        ("ratings.dat", Delimited::separated_by("::"), "movies.dat", Delimited::separated_by("::")),
-        ("ratings.csv", Delimited::csv(), "movies.csv", Delimited::csv()),
+        ("u.data", Delimited::tsv(), "u.item", Delimited::separated_by("|"), Genres::Flags),
+        (
+            "ratings.dat",
+            Delimited::separated_by("::"),
+            "movies.dat",
+            Delimited::separated_by("::"),
+            Genres::Names,
+        ),
+        ("ratings.csv", Delimited::csv(), "movies.csv", Delimited::csv(), Genres::Names),
     ];
-    for (ratings, schema, movies, titles) in forms {
+    for (ratings, schema, movies, titles, genres) in forms {
         let Some(ratings) = files::find(folder, &[ratings]) else { continue };
         let movies = files::find(folder, &[movies]).ok_or_else(|| missing(folder, movies))?;
         return Ok(MovieLens {
             ratings: schema.value(2).time(3).read(ratings, Duplicates::Last)?,
-            movies: read_movies(&titles, movies)?,
+            movies: read_movies(&titles, movies, genres)?,
         });
     }
     Err(missing(folder, "u.data, ratings.dat or ratings.csv"))
@@ -92,7 +125,7 @@ fn missing(folder: &Path, wanted: &str) -> Error {
     )
 }
 
-fn read_movies(schema: &Delimited, path: PathBuf) -> Result<HashMap<u32, Movie>> {
+fn read_movies(schema: &Delimited, path: PathBuf, form: Genres) -> Result<HashMap<u32, Movie>> {
     let mut movies = HashMap::new();
     let mut header = schema.has_header();
     schema.for_each_record(files::open(&path)?, &path, |line, record| {
@@ -103,23 +136,9 @@ fn read_movies(schema: &Delimited, path: PathBuf) -> Result<HashMap<u32, Movie>>
             let found = format!("{} fields", record.len());
             return Err(Error::format(&path, format!("line {line}"), found, "an id and a title"));
         };
-        let mut genres = vec![];
-        if record.len() >= FLAGS + GENRES.len() {
-            for (genre, flag) in GENRES.iter().zip(record.iter().skip(FLAGS)) {
-                match flag.trim_ascii() {
-                    b"0" => (),
-                    b"1" => genres.push((*genre).to_owned()),
-                    other => {
-                        let place = format!("line {line}, {genre}");
-                        return Err(Error::format(&path, place, format!("{:?}", decode(other)), "0 or 1"));
-                    }
-                }
-            }
-        } else if let Some(names) = record.get(2) {
-            let names = decode(names.trim_ascii());
-            let named = names.split('|').filter(|name| !name.is_empty() && *name != "(no genres listed)");
-            genres.extend(named.map(str::to_owned));
-        }
+        let place = || format!("line {line}, genres");
+        let genres =
+            form.read(record).map_err(|(found, wanted)| Error::format(&path, place(), found, wanted))?;
         let title = decode(title.trim_ascii()).into_owned();
         movies.insert(parse_id(id, &path, line, "movie")?, Movie { title, genres });
         Ok(())

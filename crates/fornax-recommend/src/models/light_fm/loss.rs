@@ -2,6 +2,18 @@
 
 /// What [`LightFm`](super::LightFm) makes smaller with each interaction of a user `u` and an item `i`, of value `r`, where `j` is
 /// drawn from the items that `u` has no interaction with, all alike.
+///
+/// ```
+/// use fornax_recommend::{Duplicates, Interactions, LightFm, Loss, Score};
+///
+/// let log = [("a", 1, 1.0), ("a", 2, -1.0), ("b", 1, 1.0), ("b", 2, -1.0), ("c", 2, 1.0), ("c", 1, -1.0)];
+/// let log = Interactions::from_events(log, Duplicates::Error)?;
+/// let model = LightFm::new(2).loss(Loss::Logistic).iterations(200).fit(&log)?;
+/// let scores = model.scores(log.users().expect("c")?)?;
+/// assert!(scores[0] < 0.0 && scores[1] > 0.0);
+/// assert!(LightFm::new(2).loss(Loss::Bpr).fit(&log).is_err(), "values below 0 are no weights");
+/// # Ok::<(), fornax_core::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Loss {
     /// Weighted approximate-rank pairwise loss (Weston, Bengio and Usunier 2011): draws `j` until `s_uj > s_ui - 1`, at most

@@ -36,7 +36,8 @@ pub use vectors::FeatureVectors;
 /// learning rate 0.05, no regularization, at most 10 draws, 30 iterations, seed 0, at most 4 GiB. Initial elements are uniform, at
 /// most `0.5 / factors`; biases begin at 0. What differs from LightFM: BPR draws all items alike, as its paper does; a user who
 /// has every item takes no step where LightFM waits; the bias of a user stays where it is under a loss of which it is no part; the
-/// penalty is that of squared lengths, as above.
+/// penalty is that of squared lengths, as above. Without one, vectors fit a small log too well within some 20 iterations: on
+/// MovieLens 100K 0.6 for both sides is best.
 ///
 /// ```
 /// use fornax_recommend::{Duplicates, Filter, Interactions, LightFm, Recommend};

@@ -9,6 +9,18 @@ use crate::ids::{FeatureIndex, Ids, Index};
 
 /// The vectors of the named features of users or items, as wide as those of [`Factors`](crate::Factors): the embedding, then of users'
 /// features the bias and a 1, of items' a 1 and the bias.
+///
+/// ```
+/// use fornax_recommend::{Duplicates, Features, Interactions, LightFm};
+///
+/// let log = Interactions::from_events([("ann", "Alien"), ("bob", "Heat")], Duplicates::Error)?;
+/// let genres = Features::new(log.items(), [("Alien", "space", 1.0), ("Heat", "crime", 1.0)])?;
+/// let model = LightFm::new(4).fit_with(&log, None, Some(&genres))?;
+/// let space = model.item_features().vector("space")?;
+/// assert_eq!((space.len(), space[4]), (6, 1.0));
+/// assert!(model.item_features().vector("war").is_err());
+/// # Ok::<(), fornax_core::Error>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct FeatureVectors {
     names: Ids<String, FeatureIndex>,
