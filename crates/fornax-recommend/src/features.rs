@@ -8,9 +8,9 @@ use crate::sparse::SparseMatrix;
 /// Weights of named features of users ([`UserIndex`](crate::UserIndex)) or items ([`ItemIndex`](crate::ItemIndex)), such as genres
 /// of films or the occupations of who watches them.
 ///
-/// Each user or item has a feature of its own too, the identity, of weight 1, as in LightFM; [`without_identity`](Self::without_identity)
-/// leaves it out, so that two of the same features are the same to the model. [`normalized`](Self::normalized) divides the
-/// weights of each user or item by the sum of their absolute values.
+/// Each user or item has a feature of its own too, the identity, of weight 1, as in LightFM.
+/// [`without_identity`](Self::without_identity) leaves it out, so that two of the same features are the same to the model.
+/// [`normalized`](Self::normalized) divides the weights of each user or item by the sum of their absolute values.
 ///
 /// ```
 /// use fornax_recommend::{Duplicates, Features, Index, Interactions, ItemIndex};

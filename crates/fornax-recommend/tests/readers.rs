@@ -95,7 +95,8 @@ fn movielens_in_its_three_forms() {
             ("u.data", b"1\t20\t3\t99\n2\t30\t4\t98\n1\t20\t5\t100\n"),
             (
                 "u.item",
-                b"20|Amelie (2001)|x||u|0|0|0|0|0|1|0|0|0|0|0|0|0|0|1|0|0|0|0\n30|L\xe9on|y||u|0|0|0|0|0|0|0|0|0|0|0|0|0|0|0|0|0|0|0\n",
+                b"20|Amelie (2001)|x||u|0|0|0|0|0|1|0|0|0|0|0|0|0|0|1|0|0|0|0\n\
+                  30|L\xe9on|y||u|0|0|0|0|0|0|0|0|0|0|0|0|0|0|0|0|0|0|0\n",
             ),
         ],
         [
@@ -104,7 +105,11 @@ fn movielens_in_its_three_forms() {
         ],
         [
             ("ratings.csv", b"userId,movieId,rating,timestamp\n1,20,5.0,100\n2,30,4.0,98\n"),
-            ("movies.csv", "movieId,title,genres\n20,\"Amelie (2001)\",Comedy|Romance\n30,Léon,(no genres listed)\n".as_bytes()),
+            (
+                "movies.csv",
+                "movieId,title,genres\n20,\"Amelie (2001)\",Comedy|Romance\n30,Léon,(no genres listed)\n"
+                    .as_bytes(),
+            ),
         ],
     ];
     for files in forms {

@@ -29,8 +29,8 @@ pub use vectors::FeatureVectors;
 /// the library LightFM.
 ///
 /// An iteration takes each interaction once, in an order drawn anew, for a step of AdaGrad on the [`Loss`] and on
-/// `regularization / 2 (|e_f|² + b_f²)` of the features met in it. The sign of an interaction's value is its label and its size its weight;
-/// the losses that rank take only values above 0. It is fitted on one thread.
+/// `regularization / 2 (|e_f|² + b_f²)` of the features met in it. The sign of an interaction's value is its label and its
+/// size its weight; the losses that rank take only values above 0. It is fitted on one thread.
 ///
 /// Defaults are those of LightFM, but for the loss and the number of iterations, of which LightFM makes 1: [`Loss::Warp`],
 /// learning rate 0.05, no regularization, at most 10 draws, 30 iterations, seed 0, at most 4 GiB. Initial elements are uniform, at
@@ -83,7 +83,8 @@ impl LightFm {
         Self { loss, ..self }
     }
 
-    /// The length of a first step; AdaGrad divides it by the root of 1 and the sum of the squared gradients so far, for each element.
+    /// The length of a first step; AdaGrad divides it, for each element, by the root of 1 and the sum of the squared gradients
+    /// so far.
     pub fn learning_rate(self, learning_rate: f32) -> Self {
         Self { learning_rate, ..self }
     }
@@ -113,8 +114,8 @@ impl LightFm {
         Self { seed, ..self }
     }
 
-    /// The most memory that the vectors may take, in bytes: 8 for an element of each feature and 4 for one of each user, item and named
-    /// feature; there are 2 more elements than factors, rounded up to a multiple of 8.
+    /// The most memory that the vectors may take, in bytes: 8 for an element of each feature and 4 for one of each user, item
+    /// and named feature; there are 2 more elements than factors, rounded up to a multiple of 8.
     pub fn memory(self, bytes: u64) -> Self {
         Self { memory: bytes, ..self }
     }
