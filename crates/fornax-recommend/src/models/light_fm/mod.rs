@@ -132,8 +132,8 @@ impl LightFm {
     ///
     /// # Errors
     /// If a setting is out of its domain, features are of another number of users or items or have no
-    /// [`matrix`](Features::matrix), the vectors take more memory than is allowed, there is no interaction, one has the value 0, or one
-    /// below 0 under a loss that ranks, or vectors grow beyond 32 bits.
+    /// [`matrix`](Features::matrix), the vectors take more memory than is allowed, there is no interaction, one has the value
+    /// 0, or one below 0 under a loss that ranks, or vectors grow beyond 32 bits.
     pub fn fit_with(
         &self,
         interactions: &impl AsRef<UserItems>,

@@ -130,14 +130,15 @@ impl Draws {
 
 /// The `n`-th number, from 0, that is not among some ascending ones.
 fn nth_absent(present: &[u32], n: u32) -> u32 {
-    let (mut low, mut high) = (0, present.len());
-    while low < high {
-        let middle = (low + high) / 2;
+    // Halved without a branch: which half it is cannot be foretold.
+    let (mut low, mut len) = (0, present.len());
+    while len > 0 {
+        let half = len.div_ceil(2);
+        let last = low + half - 1;
         // So many numbers below this one are absent.
-        match present[middle] - middle as u32 <= n {
-            true => low = middle + 1,
-            false => high = middle,
-        }
+        let passed = present[last] - last as u32 <= n;
+        low = std::hint::select_unpredictable(passed, low + half, low);
+        len -= half;
     }
     n + low as u32
 }

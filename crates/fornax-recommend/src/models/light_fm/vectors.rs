@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 use crate::features::{Features, normalize};
 use crate::ids::{FeatureIndex, Ids, Index};
 
-/// The vectors of the named features of users or items, as wide as those of [`Factors`](crate::Factors): the embedding, then of users'
-/// features the bias and a 1, of items' a 1 and the bias.
+/// The vectors of the named features of users or items, as wide as those of [`Factors`](crate::Factors): the embedding, then
+/// of users' features the bias and a 1, of items' a 1 and the bias.
 ///
 /// ```
 /// use fornax_recommend::{Duplicates, Features, Interactions, LightFm};
