@@ -91,10 +91,10 @@ fn models_of_several_kinds_can_be_candidates() {
         })
     };
     let settings = [Setting::Popular, Setting::Svd(8), Setting::Ials(8, 4.0), Setting::Ials(8, -1.0)];
-    let judge = |model: &Box<dyn Score>, split: &Split<u32, u32>| {
+    let found = Search::highest().run(settings, &folds, fit, |model, split| {
         Ok(Evaluation::at(10).run(&**model, split)?.values(RankingMetric::Ndcg))
-    };
-    let found = Search::highest().run(settings, &folds, fit, judge).unwrap();
+    });
+    let found = found.unwrap();
     assert_eq!(found.trials().len(), 3);
     assert_eq!(found.trials()[2].setting, Setting::Popular, "{found}");
     assert_eq!(found.failures()[0].0, Setting::Ials(8, -1.0));
