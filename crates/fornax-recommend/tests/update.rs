@@ -148,7 +148,13 @@ fn popularity_is_that_of_all_events() {
 /// What is seen after two updates is what one log of all events has, whatever becomes of duplicates.
 #[test]
 fn updates_merge_as_one_log_does() {
-    let all: Vec<_> = [1, 2, 3].map(|seed| log(12, 9, 60, seed).events().collect::<Vec<_>>()).to_vec();
+    let all = [1u32, 2, 3].map(|seed| {
+        let log = random_log(12, 9, 60, seed.into(), |user: u32, item| {
+            ((7 * user + 3 * item + 5 * seed) % 11) as f32
+        });
+        log.events().collect::<Vec<_>>()
+    });
+    let all = all.to_vec();
     for duplicates in [Duplicates::Last, Duplicates::First, Duplicates::Sum, Duplicates::Max] {
         let train = Log::from_events(all[0].clone(), duplicates).unwrap();
         let mut recommender = Recommender::new(Popularity::new().fit(&train).unwrap(), &train).unwrap();
