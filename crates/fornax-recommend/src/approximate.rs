@@ -13,9 +13,9 @@ use crate::recommend::{Filter, Recommend, Score, Scored, check};
 /// How an index of [`ApproximateItems`] is built.
 ///
 /// The index is a hierarchical navigable small world graph (Malkov and Yashunin 2018) by the crate `instant-distance`, with 32
-/// neighbours of an item. It finds the nearest vectors; those of the largest products with a user's vector `m` are found by one more
-/// element (Bachrach et al. 2014): with the longest vector's length `L`, items `(q_v, sqrt(L² - |q_v|²))` are all of the length `L`, so that the
-/// nearest to `(m, 0)` has the largest product `m · q_v`.
+/// neighbours of an item. It finds the nearest vectors; those of the largest products with a user's vector `m` are found by one
+/// more element (Bachrach et al. 2014): with the longest vector's length `L`, items `(q_v, sqrt(L² - |q_v|²))` are all of the
+/// length `L`, so that the nearest to `(m, 0)` has the largest product `m · q_v`.
 ///
 /// Defaults: 200 candidates, 200 while it is built, seed 0, built by one thread: the same seed gives the same index.
 #[derive(Clone, Debug)]
@@ -58,7 +58,8 @@ pub struct Recall {
     pub exact_per_second: f64,
 }
 
-/// A vector with its last element. The farther the smaller the product: among items, which are equally long, that is the order of distances.
+/// A vector with its last element. The smaller the product, the farther: of items, which are equally long, that is the order of
+/// distances.
 #[derive(Clone)]
 struct Vector(Vec<f32>);
 

@@ -1,7 +1,8 @@
-//! Search for settings: candidates from a [`grid`] or drawn at [`random`], each fitted on the same splits and judged by one figure.
+//! Search for settings: candidates from a [`grid`] or drawn at [`random`], each fitted on the same splits and judged by one
+//! figure.
 //!
-//! The splits are made of the training part alone (`split.train.folds(..)`, `split.train.split_by_item(..)`): what judges the model
-//! in the end has then not chosen its settings.
+//! The splits are made of the training part alone (`split.train.folds(..)`, `split.train.split_by_item(..)`): what judges the
+//! model in the end has then not chosen its settings.
 //!
 //! ```
 //! use fornax_recommend::search::{LogUniform, OneOf, Search, random};
