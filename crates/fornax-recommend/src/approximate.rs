@@ -8,6 +8,7 @@ use rayon::prelude::*;
 
 use crate::ids::{Index, ItemIndex, UserIndex};
 use crate::models::Factors;
+use crate::models::factors::product;
 use crate::recommend::{Filter, Recommend, Score, Scored, check};
 
 /// How an index of [`ApproximateItems`] is built.
@@ -67,17 +68,6 @@ impl Point for Vector {
     fn distance(&self, other: &Self) -> f32 {
         -product(&self.0, &other.0)
     }
-}
-
-fn product(a: &[f32], b: &[f32]) -> f32 {
-    const LANES: usize = 16;
-    let (left, right) = (a.chunks_exact(LANES), b.chunks_exact(LANES));
-    let rest: f32 = left.remainder().iter().zip(right.remainder()).map(|(a, b)| a * b).sum();
-    let mut sums = [0.0; LANES];
-    for (a, b) in left.zip(right) {
-        (0..LANES).for_each(|lane| sums[lane] += a[lane] * b[lane]);
-    }
-    sums.iter().sum::<f32>() + rest
 }
 
 impl Default for Approximate {

@@ -4,7 +4,7 @@ mod bpr;
 pub(crate) mod by_length;
 mod deep;
 mod ease;
-mod factors;
+pub(crate) mod factors;
 mod ials;
 mod light_fm;
 mod logistic_mf;
