@@ -18,6 +18,9 @@ use crate::recommend::{Filter, Recommend, Score, Scored, check};
 /// more element (Bachrach et al. 2014): with the longest vector's length `L`, items `(q_v, sqrt(L² - |q_v|²))` are all of the
 /// length `L`, so that the nearest to `(m, 0)` has the largest product `m · q_v`.
 ///
+/// It pays only where items are many: of 20,000 items with 64 factors, exact lists of single users are faster than
+/// approximate ones of 200 candidates, and those of many users much faster. [`ApproximateItems::recall`] tells what it gives and takes for a model.
+///
 /// Defaults: 200 candidates, 200 while it is built, seed 0, built by one thread: the same seed gives the same index.
 #[derive(Clone, Debug)]
 pub struct Approximate {
@@ -48,7 +51,7 @@ pub struct ApproximateItems {
     candidates: usize,
 }
 
-/// How near approximate lists come to exact ones, and how fast; both for all users at once, with all threads.
+/// How near approximate lists come to exact ones, and how fast: many users at once, with all threads.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Recall {
     /// The mean share of a user's exact list that is in the approximate one.
