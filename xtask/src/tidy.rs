@@ -18,7 +18,10 @@ const DEPENDENCIES: [(&str, &[&str]); 10] = [
         "fornax-nlp",
         &["fornax-core", "fornax-data", "fornax-layers", "fornax-optim", "fornax-train", "fornax-sequence"],
     ),
-    ("fornax-recommend", &["fornax-core", "fornax-data"]),
+    (
+        "fornax-recommend",
+        &["fornax-core", "fornax-data", "fornax-layers", "fornax-optim", "fornax-train", "fornax-sequence"],
+    ),
     (
         "fornax",
         &[

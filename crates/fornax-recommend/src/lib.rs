@@ -19,10 +19,10 @@
 //! ```
 #![forbid(unsafe_code)]
 
-#[cfg(feature = "hnsw")]
-mod approximate;
 mod evaluation;
 mod features;
+#[cfg(feature = "hnsw")]
+mod hnsw;
 mod ids;
 mod interactions;
 mod models;
@@ -37,10 +37,10 @@ pub mod synthetic;
 mod update;
 mod weights;
 
-#[cfg(feature = "hnsw")]
-pub use approximate::{Approximate, ApproximateItems, Recall};
 pub use evaluation::{Evaluation, Interval, RankingMetric, RankingReport, RatingErrors, RatingReport};
 pub use features::Features;
+#[cfg(feature = "hnsw")]
+pub use hnsw::{Hnsw, HnswIndex, HnswReport};
 pub use ids::{FeatureIndex, Id, Ids, Index, ItemIndex, UserIndex};
 pub use interactions::{Duplicates, Event, Interactions};
 pub use models::{

@@ -106,6 +106,10 @@ fn values_do_not_count() {
     assert_eq!(fit(&log), fit(&other));
     let fit = |log: &Log| scores(&neu_mf().epochs(1).fit(log).unwrap());
     assert_eq!(fit(&log), fit(&other));
+    let fit = |log: &Log| scores(&sas_rec().epochs(1).fit(log).unwrap());
+    assert_eq!(fit(&log), fit(&other));
+    let fit = |log: &Log| scores(&MarkovChain::new().fit(log).unwrap());
+    assert_eq!(fit(&log), fit(&other));
 }
 
 /// The identity alone is what there is without features; a shared feature brings items together.
@@ -204,6 +208,16 @@ fn what_cannot_be_fitted_is_an_error() {
     for huge in huge {
         assert!(huge.starts_with("weights: found ") && huge.contains("for 4294967296 bytes"), "{huge}");
     }
+    let crowded =
+        [fault(two_tower().negatives(1 << 40).fit(&log)), fault(sas_rec().memory(15_000).fit(&log))];
+    for crowded in crowded {
+        assert!(
+            crowded.starts_with("logits of a batch: found ") && crowded.contains("batch_size"),
+            "{crowded}"
+        );
+    }
+    let wild = neu_mf().epochs(1).batch_size(1000).learning_rate(1e30).fit(&log);
+    assert!(fault(wild).contains("a smaller learning rate"));
     assert_eq!(fault(SasRec::new(0).fit(&log)), "dimension: found 0, wanted at least 1");
     assert_eq!(fault(sas_rec().max_length(0).fit(&log)), "max_length: found 0, wanted at least 1");
     assert!(

@@ -6,8 +6,7 @@ mod common;
 use common::by_threads;
 use fornax_core::{Array, Philox};
 use fornax_recommend::{
-    Approximate, Factors, Filter, Index, ItemIndex, Recommend, Score, Scored, SparseMatrix, UserIndex,
-    UserItems,
+    Factors, Filter, Hnsw, Index, ItemIndex, Recommend, Score, Scored, SparseMatrix, UserIndex, UserItems,
 };
 
 /// Vectors of which some are much longer than others.
@@ -38,7 +37,7 @@ fn seen(users: usize, items: usize) -> UserItems {
 #[test]
 fn lists_are_nearly_exact() {
     let factors = factors(60, 1500, 12, 1);
-    let index = Approximate::new().candidates(100).construction(60).build(&factors).unwrap();
+    let index = Hnsw::new().candidates(100).construction(60).build(&factors).unwrap();
     let seen = seen(60, 1500);
     for filter in [Filter::none(), Filter::unseen(&seen)] {
         let found = index.recall(&users(60), 10, &filter).unwrap();
@@ -57,7 +56,7 @@ fn lists_are_nearly_exact() {
 fn fewer_candidates_have_a_lower_recall() {
     let factors = factors(80, 2000, 24, 3);
     let recall = |candidates| {
-        let index = Approximate::new().candidates(candidates).construction(30).build(&factors).unwrap();
+        let index = Hnsw::new().candidates(candidates).construction(30).build(&factors).unwrap();
         index.recall(&users(80), 10, &Filter::none()).unwrap().recall
     };
     let (few, many) = (recall(10), recall(300));
@@ -67,7 +66,7 @@ fn fewer_candidates_have_a_lower_recall() {
 #[test]
 fn filters_hold() {
     let factors = factors(10, 400, 8, 2);
-    let index = Approximate::new().candidates(40).construction(40).build(&factors).unwrap();
+    let index = Hnsw::new().candidates(40).construction(40).build(&factors).unwrap();
     let seen = seen(10, 400);
     let filter = Filter::unseen(&seen).deny([ItemIndex::new(1), ItemIndex::new(7)]);
     let allowed = |list: &[Scored]| {
@@ -88,23 +87,23 @@ fn filters_hold() {
 fn any_number_of_threads_gives_the_same_lists() {
     let factors = factors(30, 600, 10, 4);
     let lists = |seed| {
-        let index = Approximate::new().candidates(12).construction(12).seed(seed).build(&factors).unwrap();
+        let index = Hnsw::new().candidates(12).construction(12).seed(seed).build(&factors).unwrap();
         index.recommend_all(&users(30), 10, &Filter::none()).unwrap()
     };
     let [one, two, four] = by_threads(|| lists(0));
     assert!(one == two && one == four);
     assert_ne!(lists(1), one);
-    let index = Approximate::new().parallel(true).build(&factors).unwrap();
+    let index = Hnsw::new().parallel(true).build(&factors).unwrap();
     assert!(index.recall(&users(30), 10, &Filter::none()).unwrap().recall > 0.97);
 }
 
 #[test]
 fn what_cannot_be_built_or_asked_is_an_error() {
     let few = factors(3, 5, 4, 0);
-    let fault = |settings: Approximate| settings.build(&few).map(drop).unwrap_err().to_string();
-    assert_eq!(fault(Approximate::new().candidates(0)), "candidates: found 0, wanted at least 1");
-    assert_eq!(fault(Approximate::new().construction(0)), "construction: found 0, wanted at least 1");
-    let index = Approximate::new().build(&few).unwrap();
+    let fault = |settings: Hnsw| settings.build(&few).map(drop).unwrap_err().to_string();
+    assert_eq!(fault(Hnsw::new().candidates(0)), "candidates: found 0, wanted at least 1");
+    assert_eq!(fault(Hnsw::new().construction(0)), "construction: found 0, wanted at least 1");
+    let index = Hnsw::new().build(&few).unwrap();
     assert_eq!(index.recommend(UserIndex::new(1), 9, &Filter::none()).unwrap().len(), 5);
     assert!(index.recommend(UserIndex::new(3), 1, &Filter::none()).is_err());
     assert!(index.recommend(UserIndex::new(0), 1, &Filter::none().deny([ItemIndex::new(5)])).is_err());
@@ -115,7 +114,7 @@ fn what_cannot_be_built_or_asked_is_an_error() {
     );
     let long = Array::from_vec([1, 2], vec![3e38, 3e38]).unwrap();
     let long = Factors::new(&Array::from_vec([1, 2], vec![1.0, 1.0]).unwrap(), &long).unwrap();
-    let error = Approximate::new().build(&long).map(drop).unwrap_err().to_string();
+    let error = Hnsw::new().build(&long).map(drop).unwrap_err().to_string();
     assert!(error.starts_with("factors: found 1 items, the longest"), "{error}");
 }
 
@@ -136,7 +135,7 @@ fn speed() {
         let users = users(2000);
         for (candidates, construction, parallel) in [(50, 100, false), (200, 100, true), (800, 100, true)] {
             let clock = std::time::Instant::now();
-            let settings = Approximate::new().candidates(candidates).construction(construction);
+            let settings = Hnsw::new().candidates(candidates).construction(construction);
             let index = settings.parallel(parallel).build(&factors).unwrap();
             let built = clock.elapsed().as_secs_f64();
             let found = index.recall(&users, 10, &Filter::none()).unwrap();

@@ -45,7 +45,7 @@ pub struct Evaluation {
     candidates: Among,
 }
 
-/// What relevant items are ranked among.
+/// What relevant items are ranked among; never what the user has in the training part.
 #[derive(Clone, Debug)]
 pub(crate) enum Among {
     /// All items without an interaction in the training part.
@@ -159,7 +159,10 @@ impl Evaluation {
         match &self.candidates {
             Among::All => known[0].iter().for_each(|&item| scores[item as usize] = f32::NAN),
             Among::Sampled(count) => lists::sample(*count, known, relevant, self.random(user), scores),
-            Among::Given(others) => lists::keep(&[relevant, others.row(user).0], scores),
+            Among::Given(others) => {
+                lists::keep(&[relevant, others.row(user).0], scores);
+                known[0].iter().for_each(|&item| scores[item as usize] = f32::NAN);
+            }
         }
         let candidates =
             Candidates { scores, order: Philox::new(self.seed).named("ties").stream(user.get() as u64) };

@@ -46,9 +46,15 @@ fn parse_value(field: &[u8], path: &Path, line: u64, signed: bool) -> Result<f32
     Ok(value)
 }
 
-/// The time that a field holds. Whole numbers keep all their digits.
+/// The time that a field holds. Whole numbers keep all their digits; of others the fraction is left out.
 fn parse_time(field: &[u8], path: &Path, line: u64) -> Result<i64> {
-    parse_number(field, path, line, "time").map(|(time, whole)| whole.unwrap_or(time as i64))
+    let (time, whole) = parse_number(field, path, line, "time")?;
+    // 2^63, which is no i64 any more, is exact.
+    match whole {
+        Some(whole) => Ok(whole),
+        None if time.abs() < i64::MAX as f64 => Ok(time as i64),
+        None => Err(Error::format(path, format!("line {line}, time"), time, "a number of 64 bits")),
+    }
 }
 
 /// A finite number, and as a whole one if it is written so.

@@ -35,16 +35,24 @@ impl Training {
         Self { epochs, batch_size, learning_rate: 1e-3, lazy: false, memory: 4 << 30, seed: 0, verbose: true }
     }
 
-    /// An error unless a network of tables `[rows, width]` and dense layers fits into the memory, with gradients and what Adam keeps.
-    fn check_memory(&self, tables: &[[usize; 2]], units: &[usize]) -> Result<()> {
+    /// An error unless a network of tables `[rows, width]` and dense layers fits into the memory, with gradients and what Adam keeps, and
+    /// with so many logits of a batch, their gradients and what is left of the softmax.
+    fn check_memory(&self, tables: &[[usize; 2]], units: &[usize], logits: [usize; 3]) -> Result<()> {
+        let product = |all: &[usize]| all.iter().fold(1u128, |product, &x| product.saturating_mul(x as u128));
         let layers = units.windows(2).map(|pair| [pair[0], pair[1]]);
-        let weights = tables.iter().copied().chain(layers).map(|[rows, width]| rows as u128 * width as u128);
-        let (weights, most) = (weights.fold(0u128, u128::saturating_add), u128::from(self.memory / 16));
-        match weights <= most {
+        let weights = tables.iter().copied().chain(layers).map(|table| product(&table));
+        let weights = weights.fold(0u128, u128::saturating_add);
+        let most = u128::from(self.memory / 16);
+        if weights > most {
+            let wanted = format!("at most {most}, for {} bytes, or more memory", self.memory);
+            return Err(Error::argument("weights", weights, wanted));
+        }
+        let (found, most) = (product(&logits), (u128::from(self.memory) - 16 * weights) / 12);
+        match found <= most {
             true => Ok(()),
             false => {
-                let wanted = format!("at most {most}, for {} bytes, or more memory", self.memory);
-                Err(Error::argument("weights", weights, wanted))
+                let wanted = format!("a smaller batch_size, for at most {most}, or more memory");
+                Err(Error::argument("logits of a batch", found, wanted))
             }
         }
     }
@@ -64,9 +72,13 @@ impl Training {
         let mut model = network.compile(optimizer, loss.into(), ())?;
         let fit = fit.epochs(self.epochs).batch_size(self.batch_size).seed(self.seed).verbose(self.verbose);
         let history = model.fit(set, fit)?;
-        match history.last("loss").is_some_and(f64::is_finite) {
-            true => Ok((model.into_network(), history)),
-            false => Err(Error::training("loss", "a number that is not finite", "a smaller learning rate")),
+        let network = model.into_network();
+        let mut weights = network.weights().iter().flat_map(|weight| weight.to_vec());
+        match history.last("loss").is_some_and(f64::is_finite) && weights.all(f32::is_finite) {
+            true => Ok((network, history)),
+            false => {
+                Err(Error::training("weights", "numbers that are not finite", "a smaller learning rate"))
+            }
         }
     }
 }
@@ -84,7 +96,7 @@ macro_rules! training_setters {
             learning_rate: f64,
             /// Whether a step changes the vectors alone of whom and what it looked up, as PyTorch's `SparseAdam`.
             lazy: bool,
-            /// The most memory that weights may take while they are trained, in bytes: 16 for each.
+            /// The most memory that training may take for weights and logits, in bytes: 16 for a weight and 12 for a logit of a batch.
             memory: u64,
             /// What weights, order, dropout and negatives are drawn from.
             seed: u64,

@@ -21,7 +21,7 @@ use crate::models::stored::{self, StoredModel, json};
 use crate::recommend::Score;
 use crate::sparse::UserItems;
 
-/// `s_uv = h · [x_u ∘ y_v ; f_L(...f_1([p_u ; q_v]))]`, `f_l(z) = relu(z W_l + b_l)`: a product of vectors and a multilayer perceptron on
+/// `s_uv = h · [x_u ∘ y_v ; f_L(...f_1([p_u ; q_v]))] + b`, `f_l(z) = relu(z W_l + b_l)`: a product of vectors and a multilayer perceptron on
 /// vectors of its own, by the binary cross entropy of `sigmoid(s_uv)` over what users have (1) and `negatives` times as much that they
 /// do not have (0), drawn anew for each epoch. Values of interactions do not count.
 ///
@@ -133,7 +133,7 @@ impl NeuMf {
             return Err(Error::argument("hidden", format!("{:?}", self.hidden), wanted));
         }
         let rows = matrix.rows() + matrix.columns();
-        self.training.check_memory(&[[rows, self.factors], [rows, self.hidden[0] / 2]], &self.hidden)
+        self.training.check_memory(&[[rows, self.factors], [rows, self.hidden[0] / 2]], &self.hidden, [0; 3])
     }
 
     fn network<B: Backend>(&self, [users, items]: [usize; 2], device: B::Device) -> Result<Network<B>> {
@@ -176,6 +176,10 @@ impl NeuMf {
         let (mut users, items): (Vec<f32>, Vec<f32>) = (half(upper, "p")?, half(lower, "q")?);
         for row in users.chunks_exact_mut(bias.len()) {
             row.iter_mut().zip(&bias).for_each(|(x, bias)| *x += bias);
+        }
+        if !users.iter().chain(&items).chain(&x).all(|x| x.is_finite()) {
+            let wanted = "a smaller learning rate";
+            return Err(Error::training("vectors", "products that are not finite", wanted));
         }
         let others = (1..self.hidden.len() - 1).map(|at| Dense::of(network, &format!("dense_{at}")));
         Ok(NeuMfModel {
@@ -227,6 +231,9 @@ impl NeuMfModel {
     }
 }
 
+/// Items that are scored together.
+const TILE: usize = 1024;
+
 impl Score for NeuMfModel {
     fn user_count(&self) -> usize {
         self.factors.user_count()
@@ -243,13 +250,15 @@ impl Score for NeuMfModel {
         let of_items = &of_items[items.start * width..items.end * width];
         for (user, scores) in users.iter().zip(out.chunks_exact_mut(items.len().max(1))) {
             let of_user = &of_users[user.get() * width..][..width];
-            let first = of_items
-                .chunks_exact(width)
-                .flat_map(|item| item.iter().zip(of_user).map(|(a, b)| (a + b).max(0.0)));
-            let last = self.others.call(first.collect());
-            for (score, last) in scores.iter_mut().zip(last.chunks_exact(self.output.len())) {
-                *score += self.header.bias
-                    + last.iter().zip(&self.output).map(|(x, weight)| x * weight).sum::<f32>();
+            for (items, scores) in of_items.chunks(TILE * width).zip(scores.chunks_mut(TILE)) {
+                let sums = |item: &[f32]| {
+                    item.iter().zip(of_user).map(|(a, b)| (a + b).max(0.0)).collect::<Vec<_>>()
+                };
+                let last = self.others.call(items.chunks_exact(width).flat_map(sums).collect());
+                for (score, last) in scores.iter_mut().zip(last.chunks_exact(self.output.len())) {
+                    *score += self.header.bias
+                        + last.iter().zip(&self.output).map(|(x, weight)| x * weight).sum::<f32>();
+                }
             }
         }
     }

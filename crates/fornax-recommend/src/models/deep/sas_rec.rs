@@ -26,7 +26,7 @@ use crate::sparse::UserItems;
 
 /// `s_uv = h_u · e_v`: a vector `e_v` of each item, and of each user what a causal Transformer makes of the vectors of the last
 /// `max_length` items, each with a vector of its position. It is trained so that behind each item the next one is likely,
-/// `-ln softmax(E h_t)_next` over all items, instead of against one drawn item by a binary cross entropy as in the paper: see Klenitskiy and Vasilev,
+/// `-ln softmax(E h_t)_next` over all items (and padding, which never comes), instead of against one drawn item by a binary cross entropy as in the paper: see Klenitskiy and Vasilev,
 /// *Turning dross into gold loss: is BERT4Rec really better than SASRec?*, RecSys 2023.
 ///
 /// Values of interactions do not count; times say the order.
@@ -122,7 +122,11 @@ impl SasRec {
         let items = log.items().len();
         check_counts([log.users().len(), items])?;
         let tables = [[items + 1, self.dimension], [self.max_length, self.dimension]];
-        self.training.check_memory(&tables, &vec![self.dimension; self.blocks.min(1 << 20) * 6])?;
+        let steps = self
+            .max_length
+            .min(log.matrix().offsets().windows(2).map(|row| row[1] - row[0]).max().unwrap_or(0));
+        let logits = [self.training.batch_size.min(log.users().len()), steps, items + 1];
+        self.training.check_memory(&tables, &vec![self.dimension; self.blocks.min(1 << 20) * 6], logits)?;
         let sequences: Vec<Vec<i32>> = log
             .sequences()?
             .iter()

@@ -24,8 +24,8 @@ use crate::sparse::UserItems;
 ///
 /// Trained by the softmax over the other items of a batch and `negatives` more for each interaction, drawn evenly:
 /// `-ln(exp(z_uv) / sum over w of exp(z_uw))`, `z_uv = s_uv / temperature - ln Q(v)`, where `Q(v)` is in proportion to how often `v` is
-/// expected among them: else the more frequent items would be pushed down (logQ correction, Bengio and Senécal 2008). Where an item of the others is
-/// `v` itself it is left out. Values of interactions do not count.
+/// expected among them: else the more frequent items would be pushed down (logQ correction, Bengio and Senécal 2008). Where an
+/// item of the others is `v` itself it is left out; what else `u` has is not. Values of interactions do not count.
 ///
 /// Defaults: no hidden layer, vectors of length 1, temperature 0.1, no more negatives than those of the batch, 20 epochs of batches
 /// of 1024 interactions, a learning rate of 0.001, seed 0.
@@ -104,8 +104,12 @@ impl TwoTower {
         let users = Bags::new(user_features, matrix.rows())?;
         let items = Bags::new(item_features, matrix.columns())?;
         let units = [&[self.dimension], &self.hidden[..], &[self.dimension]].concat();
+        // Nothing leads from one tower to the other.
+        let units = [&units[..], &[0], &units].concat();
         let tables = [users.features(), items.features()].map(|features| [features, self.dimension]);
-        self.training.check_memory(&tables, &units)?;
+        let batch = self.training.batch_size.min(matrix.len());
+        let logits = [batch, batch, self.negatives.saturating_add(1)];
+        self.training.check_memory(&tables, &units, logits)?;
         let network = self.network::<B>([users.features(), items.features()], device)?;
         let sampler = Sampler::new(matrix, [users.clone(), items.clone()], self.negatives);
         let set = sampler.dataset(matrix)?;
@@ -265,5 +269,35 @@ impl StoredModel for TwoTowerModel {
 
     fn from_parts(history: Json, arrays: &MappedArrays, _: &UserItems) -> Result<Self> {
         Ok(Self { factors: Factors::from_arrays(arrays)?, history: stored::settings(history)? })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Two of four interactions are with item 0; with two even draws more, of three items.
+    #[test]
+    fn batches_have_drawn_items_and_the_logarithm_of_how_often_they_come() {
+        let matrix =
+            UserItems::from_entries(2, 3, [(0, 0, 1.0), (0, 1, 1.0), (1, 0, 1.0), (1, 2, 1.0)]).unwrap();
+        let bags = || [Bags::new::<UserIndex>(None, 2).unwrap(), Bags::new::<ItemIndex>(None, 3).unwrap()];
+        let wanted = |count: f32, even: f32| (count / 4.0 + even).ln();
+        let close =
+            |found: &[f32], wanted: [f32; 3]| found.iter().zip(wanted).all(|(a, b)| (a - b).abs() < 1e-6);
+        let sampler = Sampler::new(&matrix, bags(), 0);
+        assert!(close(&sampler.log_q, [2.0, 1.0, 1.0].map(|count| wanted(count, 0.0))));
+        let sampler = Sampler::new(&matrix, bags(), 2);
+        assert!(close(&sampler.log_q, [2.0, 1.0, 1.0].map(|count| wanted(count, 2.0 / 3.0))));
+        let set = sampler.dataset(&matrix).unwrap();
+        let all = fornax_data::Batches::new(&set, 4).unwrap().epoch(0).next().unwrap().unwrap();
+        let batch = sampler.batch(all, Philox::new(3)).unwrap();
+        assert_eq!(batch.inputs[0].to_i32(), [0, 0, 1, 1]);
+        assert_eq!(batch.inputs[2].shape(), [4, 3, 1]);
+        let items = batch.inputs[2].to_i32();
+        assert_eq!(items.iter().step_by(3).copied().collect::<Vec<i32>>(), [0, 1, 0, 2]);
+        for (item, target) in items.into_iter().zip(batch.targets[0].to_f32().chunks_exact(2)) {
+            assert_eq!(target, [item as f32, sampler.log_q[item as usize]]);
+        }
     }
 }

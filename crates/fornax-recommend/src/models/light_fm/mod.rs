@@ -34,8 +34,9 @@ pub use vectors::FeatureVectors;
 ///
 /// Defaults are those of LightFM, but for the loss and the number of iterations, of which LightFM makes 1: [`Loss::Warp`],
 /// learning rate 0.05, no regularization, at most 10 draws, 30 iterations, seed 0, at most 4 GiB. Initial elements are uniform, at
-/// most `0.5 / factors`; biases begin at 0. What differs from LightFM: BPR draws all items alike, as its paper does; a user who
-/// has every item takes no step where LightFM waits; the bias of a user stays where it is under a loss of which it is no part; the
+/// most `0.5 / factors`; biases begin at 0. What differs from LightFM: BPR draws all items alike, as its paper does; items are drawn from those that a user does
+/// not have instead of from all, those that they have left out, and a rank is estimated among all items alike; a user who has
+/// every item takes no step where LightFM waits; the bias of a user stays where it is under a loss of which it is no part; the
 /// penalty is that of squared lengths, as above. Without one, vectors fit a small log too well within some 20 iterations: on
 /// MovieLens 100K 0.6 for both sides is best.
 ///

@@ -1,4 +1,4 @@
-//! [`ApproximateItems`]: nearly the best items of a model with vectors, without a look at all of them.
+//! [`HnswIndex`]: nearly the best items of a model with vectors, without a look at all of them.
 
 use std::time::Instant;
 
@@ -11,7 +11,7 @@ use crate::models::Factors;
 use crate::models::factors::product;
 use crate::recommend::{Filter, Recommend, Score, Scored, check};
 
-/// How an index of [`ApproximateItems`] is built.
+/// How an index of [`HnswIndex`] is built.
 ///
 /// The index is a hierarchical navigable small world graph (Malkov and Yashunin 2018) by the crate `instant-distance`, with 32
 /// neighbours of an item. It finds the nearest vectors; those of the largest products with a user's vector `m` are found by one
@@ -19,11 +19,11 @@ use crate::recommend::{Filter, Recommend, Score, Scored, check};
 /// length `L`, so that the nearest to `(m, 0)` has the largest product `m · q_v`.
 ///
 /// It pays only where items are many: of 20,000 items with 64 factors, exact lists of single users are faster than
-/// approximate ones of 200 candidates, and those of many users much faster. [`ApproximateItems::recall`] tells what it gives and takes for a model.
+/// approximate ones of 200 candidates, and those of many users much faster. [`HnswIndex::recall`] tells what it gives and takes for a model.
 ///
 /// Defaults: 200 candidates, 200 while it is built, seed 0, built by one thread: the same seed gives the same index.
 #[derive(Clone, Debug)]
-pub struct Approximate {
+pub struct Hnsw {
     candidates: usize,
     construction: usize,
     seed: u64,
@@ -33,11 +33,11 @@ pub struct Approximate {
 /// Items in an index, for lists that are nearly those of [`Recommend`].
 ///
 /// ```
-/// use fornax_recommend::{Approximate, Filter, PureSvd, Recommend, UserIndex, Index, synthetic};
+/// use fornax_recommend::{Hnsw, Filter, PureSvd, Recommend, UserIndex, Index, synthetic};
 ///
 /// let log = synthetic::tastes(100, 300, 20, 0)?;
 /// let model = PureSvd::new(8).fit(&log)?;
-/// let items = Approximate::new().build(model.factors())?;
+/// let items = Hnsw::new().build(model.factors())?;
 /// let (user, filter) = (UserIndex::new(3), Filter::unseen(&log));
 /// let list = items.recommend(user, 10, &filter)?;
 /// assert_eq!(list[0].index, model.recommend(user, 1, &filter)?[0].index);
@@ -45,17 +45,19 @@ pub struct Approximate {
 /// assert!(items.recall(&users, 10, &filter)?.recall > 0.95);
 /// # Ok::<(), fornax_core::Error>(())
 /// ```
-pub struct ApproximateItems {
+pub struct HnswIndex {
     factors: Factors,
     index: HnswMap<Vector, u32>,
     candidates: usize,
 }
 
 /// How near approximate lists come to exact ones, and how fast: many users at once, with all threads.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Recall {
+#[derive(Clone, Copy, Debug)]
+pub struct HnswReport {
     /// The mean share of a user's exact list that is in the approximate one.
     pub recall: f64,
+    /// The share of lists that were made by ranking all items, because the filter left too few candidates.
+    pub ranked_all: f64,
     /// Lists a second.
     pub per_second: f64,
     /// Exact lists a second, by [`Recommend::recommend_all`].
@@ -73,13 +75,13 @@ impl Point for Vector {
     }
 }
 
-impl Default for Approximate {
+impl Default for Hnsw {
     fn default() -> Self {
         Self::new()
     }
 }
 
-impl Approximate {
+impl Hnsw {
     /// The defaults.
     pub fn new() -> Self {
         Self { candidates: 200, construction: 200, seed: 0, parallel: false }
@@ -109,7 +111,7 @@ impl Approximate {
     ///
     /// # Errors
     /// If a number of candidates is 0, there is no item, or a vector is too long for 32 bits.
-    pub fn build(&self, factors: &Factors) -> Result<ApproximateItems> {
+    pub fn build(&self, factors: &Factors) -> Result<HnswIndex> {
         for (name, value) in [("candidates", self.candidates), ("construction", self.construction)] {
             if value == 0 {
                 return Err(Error::argument(name, 0, "at least 1"));
@@ -127,7 +129,7 @@ impl Approximate {
                 pool.install(|| builder.build(vectors, numbers))
             }
         };
-        Ok(ApproximateItems { factors: factors.clone(), index, candidates: self.candidates })
+        Ok(HnswIndex { factors: factors.clone(), index, candidates: self.candidates })
     }
 }
 
@@ -150,7 +152,7 @@ fn vectors(factors: &Factors) -> Result<Vec<Vector>> {
     Ok(each.map(|pair| Vector(vector(pair))).collect())
 }
 
-impl ApproximateItems {
+impl HnswIndex {
     /// Nearly the `count` items of highest score for a user, the highest first, with their exact scores.
     ///
     /// Where the filter leaves less than `count` of the candidates, all items are ranked as [`Recommend::recommend`] does.
@@ -171,13 +173,23 @@ impl ApproximateItems {
         count: usize,
         filter: &Filter<'_>,
     ) -> Result<Vec<Vec<Scored>>> {
+        Ok(self.lists(users, count, filter)?.into_iter().map(|(list, _)| list).collect())
+    }
+
+    /// The lists of users, each with whether all items were ranked for it.
+    fn lists(
+        &self,
+        users: &[UserIndex],
+        count: usize,
+        filter: &Filter<'_>,
+    ) -> Result<Vec<(Vec<Scored>, bool)>> {
         users.iter().try_for_each(|&user| check("user", user, self.factors.user_count()))?;
         let kept = filter.kept([self.factors.user_count(), self.factors.item_count()])?;
         let lists = users.par_iter().map_init(Search::default, |search, &user| {
             let list = self.candidates(user, search, |item| filter.keeps(user, item, kept.as_deref()));
             match list.len() >= count {
-                true => Ok(list.into_iter().take(count).collect()),
-                false => self.factors.recommend(user, count, filter),
+                true => Ok((list.into_iter().take(count).collect(), false)),
+                false => Ok((self.factors.recommend(user, count, filter)?, true)),
             }
         });
         lists.collect()
@@ -204,23 +216,25 @@ impl ApproximateItems {
     ///
     /// # Errors
     /// As [`recommend`](Self::recommend), and if no list has an item.
-    pub fn recall(&self, users: &[UserIndex], count: usize, filter: &Filter<'_>) -> Result<Recall> {
+    pub fn recall(&self, users: &[UserIndex], count: usize, filter: &Filter<'_>) -> Result<HnswReport> {
         let clock = Instant::now();
-        let found = self.recommend_all(users, count, filter)?;
+        let found = self.lists(users, count, filter)?;
         let seconds = clock.elapsed().as_secs_f64();
         let clock = Instant::now();
         let exact = self.factors.recommend_all(users, count, filter)?;
         let exact_seconds = clock.elapsed().as_secs_f64();
-        let shares = exact.iter().zip(&found).filter(|(exact, _)| !exact.is_empty()).map(|(exact, found)| {
-            let in_both = exact.iter().filter(|one| found.iter().any(|other| other.index == one.index));
-            in_both.count() as f64 / exact.len() as f64
-        });
+        let shares =
+            exact.iter().zip(&found).filter(|(exact, _)| !exact.is_empty()).map(|(exact, (found, _))| {
+                let in_both = exact.iter().filter(|one| found.iter().any(|other| other.index == one.index));
+                in_both.count() as f64 / exact.len() as f64
+            });
         let shares: Vec<f64> = shares.collect();
         if shares.is_empty() {
             return Err(Error::data("lists", "no item", "at least one"));
         }
-        Ok(Recall {
+        Ok(HnswReport {
             recall: shares.iter().sum::<f64>() / shares.len() as f64,
+            ranked_all: found.iter().filter(|(_, all)| *all).count() as f64 / users.len() as f64,
             per_second: users.len() as f64 / seconds,
             exact_per_second: users.len() as f64 / exact_seconds,
         })
