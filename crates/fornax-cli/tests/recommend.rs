@@ -75,6 +75,156 @@ fn a_file_is_judged_by_what_it_has_not_seen() {
     assert!(report.ends_with("seen by the model, left out: 1\n"), "{report}");
 }
 
+/// Users who go round a circle of six items, each from another place on.
+fn circle() -> String {
+    let steps = (0..24).flat_map(|user| (0..5).map(move |step| (user, (user + step) % 6, step)));
+    steps.map(|(user, item, step)| format!("{user},i{item},{step}\n")).collect()
+}
+
+#[test]
+fn deep_models_and_sequences_are_stored() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    std::fs::write(folder.join("circle.csv"), circle()).unwrap();
+    let deep = "--factors 8 --iterations 40 --learning-rate 0.02 --batch-size 16";
+    for (model, similar, history) in [
+        (format!("neu-mf {deep} --negatives 2"), false, false),
+        (format!("two-tower {deep} --temperature 0.2"), true, false),
+        (format!("sas-rec {deep} --dropout 0 --max-length 4 --blocks 1"), true, true),
+        ("markov-chain".into(), false, true),
+    ] {
+        let train = format!("recommend train circle.csv --time 2 --output m --model {model}");
+        fornax(folder, &train).unwrap();
+        assert_eq!(fornax(folder, "recommend list m 0 7 -k 1").unwrap().lines().count(), 2, "{model}");
+        // The order is that of time: behind i4 comes i5, behind i3 comes i4.
+        let list = |items: &str| fornax(folder, &format!("recommend list m --history {items} -k 1"));
+        match history {
+            true => {
+                assert!(list("i3,i4").unwrap().starts_with("i5\t"), "{model}");
+                assert!(list("i2,i3").unwrap().starts_with("i4\t"), "{model}");
+            }
+            false => {
+                assert!(list("i3,i4").unwrap_err().contains("wanted one that takes a history"), "{model}")
+            }
+        }
+        let alike = fornax(folder, "recommend similar m i0 -k 2");
+        assert_eq!(alike.is_ok_and(|list| list.lines().count() == 2), similar, "{model}");
+        std::fs::write(folder.join("later.csv"), "0,i5\n3,i2\n").unwrap();
+        let report = fornax(folder, "recommend evaluate m later.csv -k 1").unwrap();
+        assert!(report.contains("2 users with something relevant"), "{model}: {report}");
+    }
+    for model in ["sas-rec", "markov-chain"] {
+        let error = fornax(folder, &format!("recommend train circle.csv --output m --model {model}"));
+        assert!(
+            error
+                .unwrap_err()
+                .contains(&format!("--time: found none, wanted the field of the time, as {model}"))
+        );
+    }
+}
+
+#[test]
+fn models_are_compared() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    std::fs::write(folder.join("circle.csv"), circle()).unwrap();
+    let compare = "recommend compare circle.csv --time 2 --seeds 2 -k 2 --set pure-svd.factors=2";
+    let models = "popularity,pure-svd,bpr,warp,logistic-mf,ials,ease,neu-mf,two-tower,sas-rec,markov-chain";
+    let quick = "neu-mf.iterations=1,two-tower.iterations=1,sas-rec.iterations=1,sas-rec.max-length=4";
+    let table = fornax(folder, &format!("{compare} --set {quick} --models {models}")).unwrap();
+    assert!(
+        table.starts_with("24 users, 6 items, 120 interactions; 0.25 of each item's held out"),
+        "{table}"
+    );
+    for model in models.split(',') {
+        assert!(table.lines().any(|line| line.starts_with(&format!("{model} "))), "{model}: {table}");
+    }
+    let default = fornax(folder, compare).unwrap();
+    let row = |table: &str, model: &str| {
+        let row = table.lines().find(|line| line.starts_with(model)).unwrap();
+        row[..row.rfind(' ').unwrap()].to_owned()
+    };
+    for model in ["popularity", "pure-svd", "bpr", "warp", "ials", "ease"] {
+        assert_eq!(row(&table, model), row(&default, model), "a model has the same defaults beside others");
+    }
+    assert_eq!(default.lines().count(), 2 + 6 + 1, "{default}");
+    let set =
+        fornax(folder, &format!("{compare} --models pure-svd,ials,ease --set ials.factors=1,ials.alpha=50"))
+            .unwrap();
+    assert_ne!(row(&set, "ials"), row(&default, "ials"));
+    assert_eq!(row(&set, "ease"), row(&default, "ease"));
+    // Behind each user's last but one item stands the last.
+    let last =
+        fornax(folder, &format!("{compare} --last --models popularity,pure-svd,markov-chain")).unwrap();
+    assert!(last.contains("each user's last one held out"), "{last}");
+    let ndcg = |model: &str| row(&last, model).split_whitespace().nth(1).unwrap().to_owned();
+    assert_eq!(ndcg("markov-chain"), "1.0000", "{last}");
+    assert_ne!(ndcg("popularity"), "1.0000", "{last}");
+}
+
+#[test]
+fn a_log_is_lines_of_json_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let lines = circle();
+    let lines = lines.lines().map(|line| line.split(',').collect::<Vec<_>>());
+    let json = lines
+        .map(|line| format!("{{\"who\": {}, \"what\": \"{}\", \"when\": {}}}\n", line[0], line[1], line[2]));
+    let json: String = json.collect();
+    let fields = "--user who --item what --time when";
+    for name in ["log.jsonl", "log.NDJSON"] {
+        std::fs::write(folder.join(name), &json).unwrap();
+        let train = format!("recommend train {name} --output m --model markov-chain");
+        let trained = fornax(folder, &format!("{train} {fields}")).unwrap();
+        assert!(trained.starts_with("24 users, 6 items, 120 interactions"), "{trained}");
+        let list = fornax(folder, "recommend list m --history i0 -k 1").unwrap();
+        assert!(list.starts_with("i1\t"), "{list}");
+        for (options, wanted) in [
+            ("", "--user: found none, wanted the name of a field: a line is a JSON object"),
+            ("--user who", "--item: found none, wanted the name of a field"),
+            ("--user 0 --item what", "--user: found 0, wanted the name of a field"),
+            ("--user who --item what --time 2", "--time: found 2, wanted the name of a field"),
+            ("--user who --item what --header", "--header: found given, wanted none"),
+            ("--user who --item wat --time when", "line 1: found no field \"wat\""),
+        ] {
+            let said = fornax(folder, format!("{train} {options}").trim()).unwrap_err();
+            assert!(said.contains(wanted), "{options}: {said}");
+        }
+    }
+}
+
+#[test]
+fn settings_are_those_of_the_model() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    std::fs::write(folder.join("log.csv"), LOG).unwrap();
+    let fault = |arguments: &str| fornax(folder, &format!("recommend {arguments}")).unwrap_err();
+    for (options, wanted) in [
+        ("ease --factors 3", "--factors: found 3, wanted a setting of ease: regularization"),
+        ("popularity --alpha 2", "--alpha: found 2, wanted none: popularity has no settings"),
+        ("bpr --dropout 0.1", "a setting of bpr: factors, regularization, learning-rate, iterations"),
+        ("ials --factors 0", "factors: found 0, wanted at least 1"),
+        ("ials --regularization NaN", "regularization: found NaN"),
+        ("sas", "possible values: popularity, pure-svd"),
+    ] {
+        let said = fault(&format!("train log.csv --output m --model {options}"));
+        assert!(said.contains(wanted), "{options}: {said}");
+    }
+    assert!(!folder.join("m").exists());
+    for (set, wanted) in [
+        ("ials", "--set: found ials, wanted MODEL.SETTING=VALUE"),
+        ("als.factors=3", "--set: found model als, wanted popularity, pure-svd"),
+        ("ials.factor=3", "wanted a setting of ials: factors, regularization, iterations, alpha, frequency"),
+        ("ials.factors=3.5", "--set: found ials.factors=3.5, wanted a number, as the default 32"),
+        ("sas-rec.factors=3", "--set: found sas-rec --factors 3, wanted settings of one of --models"),
+    ] {
+        let said = fault(&format!("compare log.csv --set {set}"));
+        assert!(said.contains(wanted), "{set}: {said}");
+    }
+    let help = fornax(folder, "recommend compare --help").unwrap();
+    assert!(help.contains("  ials          --factors 32 --regularization 30 --iterations 15"), "{help}");
+}
+
 #[test]
 fn settings_are_searched() {
     let folder = tempfile::tempdir().unwrap();
@@ -85,12 +235,14 @@ fn settings_are_searched() {
     let search = "recommend search log.csv --models pure-svd,ials,ease,bpr --most-factors 8";
     let table = fornax(folder, &format!("{search} --candidates 2 --splits 2")).unwrap();
     assert!(table.starts_with("8 candidates by nDCG@10 on 2 validation split(s)"), "{table}");
-    for model in ["pure-svd, factors", "ials, factors", "ease, regularization", "bpr, factors"] {
-        assert_eq!(table.matches(model).count(), 2, "{table}");
+    for model in ["pure-svd --factors", "ials --factors", "ease --regularization", "bpr --factors"] {
+        assert_eq!(table.matches(&format!("--model {model} ")).count(), 2, "{table}");
     }
     assert!(table.contains("on what was held out: nDCG@10 0."), "{table}");
     let error = fornax(folder, &format!("{search} --candidates 0")).unwrap_err();
-    assert!(error.contains("--candidates") || error.contains("candidates: found none"), "{error}");
+    assert!(error.contains("--candidates"), "{error}");
+    let error = fornax(folder, "recommend search log.csv --models popularity").unwrap_err();
+    assert!(error.contains("--models: found popularity, wanted some of pure-svd"), "{error}");
 }
 
 #[test]
@@ -112,6 +264,11 @@ fn faults_are_said() {
     assert!(fault("recommend list m zoe").contains("user: found zoe, wanted one of the 5 that are known"));
     assert!(fault("recommend similar m tea").contains("found popularity, wanted one that knows which items"));
     assert!(fault("recommend list log.csv ann").contains("log.csv"));
+    for command in ["list m ann", "similar m tea", "evaluate m log.csv", "compare log.csv"] {
+        assert!(fault(&format!("recommend {command} -k 0")).contains("invalid value '0' for '-k <K>'"));
+    }
+    let named = fault("recommend train log.csv --output m --user name");
+    assert!(named.contains("--user: found name, wanted a position from 0, or --header"), "{named}");
     std::fs::write(folder.join("empty.csv"), "").unwrap();
     assert!(fault("recommend train empty.csv --output m").contains("empty.csv"));
 }

@@ -1,121 +1,89 @@
 //! `fornax recommend compare`: several models on the same splits.
 
+use std::num::NonZeroUsize;
 use std::time::Instant;
 
 use clap::Args;
 use fornax::prelude::*;
-use fornax::recommend::{LogisticMf, RankingReport, Split};
+use fornax::recommend::{RankingReport, Split};
 use fornax::{Error, Result};
 
-use super::{Input, mean};
+use super::input::Input;
+use super::models::Kind;
+use super::settings::{Assignment, Settings, table};
+use super::{Log, mean};
 
 #[derive(Args)]
+#[command(after_help = table())]
 pub(super) struct Compare {
     #[command(flatten)]
     input: Input,
-    /// Models, with commas between: popularity, pure-svd, bpr, warp, logistic-mf, ials, ease.
-    #[arg(long, value_delimiter = ',', default_value = "popularity,pure-svd,bpr,warp,ials,ease")]
-    models: Vec<String>,
+    /// Models, with commas between.
+    #[arg(long, value_enum, value_delimiter = ',', default_value = "popularity,pure-svd,bpr,warp,ials,ease")]
+    models: Vec<Kind>,
+    /// Settings of models, with commas between: ials.factors=64,bpr.learning-rate=0.05.
+    #[arg(long, value_name = "MODEL.SETTING=VALUE", value_delimiter = ',')]
+    set: Vec<Assignment>,
     /// Use the values of the log as weights; without it, every interaction counts as 1.
     #[arg(long)]
     weighted: bool,
     /// The share of each item's interactions that is held out.
     #[arg(long, default_value_t = 0.25)]
     held_out: f64,
+    /// Hold out each user's last interaction instead; the splits are then alike, and only models differ by seed.
+    #[arg(long, conflicts_with = "held_out")]
+    last: bool,
     /// Items of a list.
-    #[arg(short, default_value_t = 10)]
-    k: usize,
+    #[arg(short, default_value = "10")]
+    k: NonZeroUsize,
     /// Splits to average over, with the seeds 0, 1, ...
-    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u64).range(1..=1000))]
     seeds: u64,
-    /// Factors of PureSVD.
-    #[arg(long, default_value_t = 20)]
-    svd_factors: usize,
-    /// Factors of BPR.
-    #[arg(long, default_value_t = 100)]
-    bpr_factors: usize,
-    /// The learning rate of BPR.
-    #[arg(long, default_value_t = 0.02)]
-    bpr_learning_rate: f32,
-    /// The regularization of BPR.
-    #[arg(long, default_value_t = 0.02)]
-    bpr_regularization: f32,
-    /// Iterations of BPR.
-    #[arg(long, default_value_t = 300)]
-    bpr_iterations: usize,
-    /// Factors of LightFM under WARP.
-    #[arg(long, default_value_t = 64)]
-    warp_factors: usize,
-    /// The learning rate of LightFM under WARP.
-    #[arg(long, default_value_t = 0.05)]
-    warp_learning_rate: f32,
-    /// The regularization of LightFM under WARP, of users and of items.
-    #[arg(long, default_value_t = 0.6)]
-    warp_regularization: f32,
-    /// Items that LightFM under WARP draws at most for an interaction.
-    #[arg(long, default_value_t = 50)]
-    warp_max_sampled: usize,
-    /// Iterations of LightFM under WARP.
-    #[arg(long, default_value_t = 50)]
-    warp_iterations: usize,
-    /// Factors of logistic MF.
-    #[arg(long, default_value_t = 30)]
-    logistic_factors: usize,
-    /// The regularization of logistic MF.
-    #[arg(long, default_value_t = 30.0)]
-    logistic_regularization: f32,
-    /// Factors of iALS.
-    #[arg(long, default_value_t = 32)]
-    ials_factors: usize,
-    /// How much more an interaction of value 1 counts than an unknown pair in iALS (5 in all, as implicit has it).
-    #[arg(long, default_value_t = 4.0)]
-    ials_alpha: f32,
-    /// The regularization of iALS.
-    #[arg(long, default_value_t = 30.0)]
-    ials_regularization: f32,
-    /// The regularization of EASE.
-    #[arg(long, default_value_t = 500.0)]
-    ease_regularization: f64,
 }
-
-const MODELS: [&str; 7] = ["popularity", "pure-svd", "bpr", "warp", "logistic-mf", "ials", "ease"];
 
 const METRICS: [RankingMetric; 4] =
     [RankingMetric::Ndcg, RankingMetric::AveragePrecision, RankingMetric::Precision, RankingMetric::Recall];
 
 impl Compare {
     pub(super) fn run(&self) -> Result<()> {
-        if let Some(unknown) = self.models.iter().find(|name| !MODELS.contains(&name.as_str())) {
-            return Err(Error::argument("--models", unknown, format!("some of {}", MODELS.join(", "))));
+        let models: Vec<_> = self.models.iter().map(|&kind| (kind, self.settings(kind))).collect();
+        if let Some(Assignment { kind, settings }) =
+            self.set.iter().find(|given| !self.models.contains(&given.kind))
+        {
+            return Err(Error::argument(
+                "--set",
+                format!("{kind} {settings}"),
+                "settings of one of --models",
+            ));
         }
-        let mut log = self.input.read()?;
-        if !self.weighted {
-            log = log.map_values(|_| 1.0)?;
-        }
+        let log = self.input.read_weights(self.weighted)?;
+        models.iter().try_for_each(|(kind, settings)| kind.check(settings, &log))?;
         let [users, items] = [log.users().len(), log.items().len()];
+        let held_out = match self.last {
+            true => "each user's last one".into(),
+            false => format!("{} of each item's", self.held_out),
+        };
         println!(
-            "{users} users, {items} items, {} interactions; {} of each item's held out, all of these relevant, all items \
+            "{users} users, {items} items, {} interactions; {held_out} held out, all of these relevant, all items \
              ranked; means of {} splits with 95% intervals over users",
             log.len(),
-            self.held_out,
             self.seeds
         );
-        let splits: Vec<Split> =
-            (0..self.seeds).map(|seed| log.split_by_item(self.held_out, seed)).collect::<Result<_>>()?;
+        let splits: Vec<Split> = (0..self.seeds).map(|seed| self.split(&log, seed)).collect::<Result<_>>()?;
         print!("{:<12}", "model");
-        METRICS.iter().for_each(|metric| print!("{:>24}", metric.name(self.k)));
+        METRICS.iter().for_each(|metric| print!("{:>24}", metric.name(self.k.get())));
         println!("{:>10}{:>9}{:>9}", "coverage", "novelty", "fit s");
-        for model in &self.models {
+        for (kind, settings) in &models {
             let clock = Instant::now();
             let mut seconds = 0.0;
             let mut reports = vec![];
             for (split, seed) in splits.iter().zip(0..) {
                 let started = clock.elapsed();
-                let fitted = self.fit(model, split, seed)?;
+                let fitted = kind.fit(settings, &split.train, self.weighted, seed)?;
                 seconds += (clock.elapsed() - started).as_secs_f64();
-                reports.push(Evaluation::at(self.k).seed(seed).run(&*fitted, split)?);
+                reports.push(Evaluation::at(self.k.get()).seed(seed).run(&*fitted, split)?);
             }
-            print!("{model:<12}");
+            print!("{kind:<12}");
             for metric in METRICS {
                 let intervals = reports.iter().map(|report| report.interval(metric, 0.95, 0));
                 let intervals = intervals.collect::<Result<Vec<_>>>()?;
@@ -140,35 +108,16 @@ impl Compare {
         Ok(())
     }
 
-    fn fit(&self, model: &str, split: &Split, seed: u64) -> Result<Box<dyn Score>> {
-        let train = &split.train;
-        Ok(match model {
-            "popularity" => Box::new(Popularity::new().fit(train)?),
-            "pure-svd" => Box::new(PureSvd::new(self.svd_factors).seed(seed).fit(train)?),
-            "bpr" => {
-                let settings = Bpr::new(self.bpr_factors).learning_rate(self.bpr_learning_rate);
-                let settings = settings.regularization(self.bpr_regularization);
-                Box::new(settings.iterations(self.bpr_iterations).seed(seed).fit(train)?)
-            }
-            "warp" => {
-                let settings = LightFm::new(self.warp_factors).learning_rate(self.warp_learning_rate);
-                let settings = settings.user_regularization(self.warp_regularization);
-                let settings = settings.item_regularization(self.warp_regularization);
-                let settings = settings.max_sampled(self.warp_max_sampled).iterations(self.warp_iterations);
-                Box::new(settings.seed(seed).fit(train)?)
-            }
-            "logistic-mf" => {
-                let settings = LogisticMf::new(self.logistic_factors).alpha(5.0).seed(seed);
-                let settings = settings.iterations(40).negative_samples(100);
-                Box::new(settings.regularization(self.logistic_regularization).fit(train)?)
-            }
-            "ials" => {
-                let settings = Ials::new(self.ials_factors).alpha(self.ials_alpha).seed(seed);
-                Box::new(settings.regularization(self.ials_regularization).fit(train)?)
-            }
-            _ => Box::new(
-                Ease::new().binary(!self.weighted).regularization(self.ease_regularization).fit(train)?,
-            ),
-        })
+    /// What `--set` says of a model.
+    fn settings(&self, kind: Kind) -> Settings {
+        let given = self.set.iter().filter(|given| given.kind == kind);
+        given.fold(Settings::default(), |all, given| given.settings.clone().or(all))
+    }
+
+    fn split(&self, log: &Log, seed: u64) -> Result<Split> {
+        match self.last {
+            true => log.split_last(1),
+            false => log.split_by_item(self.held_out, seed),
+        }
     }
 }

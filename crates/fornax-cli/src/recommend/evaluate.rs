@@ -1,15 +1,14 @@
 //! `fornax recommend evaluate`: how well a model in a file ranks what was held out of its log.
 
-use std::path::{Path, PathBuf};
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
 
 use clap::Args;
 use fornax::prelude::*;
-use fornax::recommend::{
-    BprModel, EaseModel, IalsModel, PopularityModel, PureSvdModel, Recommender, StoredModel, stored_kind,
-};
 use fornax::{Error, Result};
 
-use super::{Input, Log};
+use super::input::Input;
+use super::stored::open;
 
 #[derive(Args)]
 pub(super) struct Evaluate {
@@ -19,8 +18,8 @@ pub(super) struct Evaluate {
     #[command(flatten)]
     input: Input,
     /// Items of a list.
-    #[arg(short, default_value_t = 10)]
-    k: usize,
+    #[arg(short, default_value = "10")]
+    k: NonZeroUsize,
     /// Only interactions of at least this value are relevant.
     #[arg(long)]
     relevant_from: Option<f32>,
@@ -34,39 +33,31 @@ pub(super) struct Evaluate {
 
 impl Evaluate {
     pub(super) fn run(&self) -> Result<()> {
-        let (file, kind) = (&self.file, stored_kind(&self.file)?);
-        match kind.as_str() {
-            PopularityModel::KIND => self.judge::<PopularityModel>(file),
-            PureSvdModel::KIND => self.judge::<PureSvdModel>(file),
-            BprModel::KIND => self.judge::<BprModel>(file),
-            IalsModel::KIND => self.judge::<IalsModel>(file),
-            EaseModel::KIND => self.judge::<EaseModel>(file),
-            _ => Err(Error::format(file, "model", &kind, "a model that this command can ask")),
-        }
-    }
-
-    fn judge<M: StoredModel>(&self, file: &Path) -> Result<()> {
-        let recommender = Recommender::<M>::load(file)?;
-        let mut log: Log = self.input.read()?;
+        let model = open(&self.file)?;
+        let mut log = self.input.read()?;
         let all = log.len();
         if self.leave_out_seen {
-            log = log.filter(|user, item, _, _| !recommender.has(user.as_str(), item.as_str()))?;
+            log = log.filter(|user, item, _, _| !model.has(user, item))?;
+        } else if let Some(seen) = log.events().find(|event| model.has(&event.user, &event.item)) {
+            let place = format!("held out, user {}, item {}", seen.user, seen.item);
+            let wanted = "others alone, or --leave-out-seen";
+            return Err(Error::data(place, "an interaction that the model was fitted on", wanted));
         }
-        let split = recommender.split(&log)?;
-        let mut evaluation = Evaluation::at(self.k).seed(self.seed);
+        let split = model.split(&log)?;
+        let mut evaluation = Evaluation::at(self.k.get()).seed(self.seed);
         if let Some(value) = self.relevant_from {
             evaluation = evaluation.relevant_from(value);
         }
-        let report = evaluation.run(recommender.model(), &split)?;
+        let report = evaluation.run(model.scores(), &split)?;
         println!(
             "{}: {} users with something relevant held out, {} ranked; means with 95% intervals over users",
-            M::KIND,
+            model.kind(),
             report.users().len(),
             report.protocol()
         );
         for metric in RankingMetric::ALL {
             let interval = report.interval(metric, 0.95, self.seed)?;
-            let (name, mean) = (metric.name(self.k), report.mean(metric));
+            let (name, mean) = (metric.name(self.k.get()), report.mean(metric));
             println!("{name:<18}{mean:.4} [{:.4} {:.4}]", interval.low, interval.high);
         }
         let lists = [("coverage", report.coverage()), ("Gini", report.gini()), ("novelty", report.novelty())];

@@ -9,7 +9,8 @@ use fornax::recommend::{
 };
 use fornax::{Error, Result};
 
-use super::{Input, mean};
+use super::input::Input;
+use super::mean;
 
 #[derive(Args)]
 pub(super) struct Ratings {

@@ -1,27 +1,32 @@
 //! `fornax recommend search`: settings of models, judged on a part of the training part.
 
+use std::fmt;
+use std::num::NonZeroUsize;
+
 use clap::{Args, ValueEnum};
 use fornax::prelude::*;
+use fornax::recommend::Split;
 use fornax::recommend::search::{Found, Integers, LogUniform, OneOf, Sample, Search as Run, random};
-use fornax::recommend::{Bpr, Split};
 use fornax::{Error, Result};
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::Input;
+use super::input::Input;
+use super::models::{Fitted, Kind};
+use super::settings::Settings;
 
 #[derive(Args)]
 pub(super) struct Search {
     #[command(flatten)]
     input: Input,
-    /// Models, with commas between.
+    /// Models, with commas between, of pure-svd, bpr, warp, ials and ease.
     #[arg(long, value_enum, value_delimiter = ',', default_value = "pure-svd,ials,ease")]
     models: Vec<Kind>,
     /// Use the values of the log as weights; without it, every interaction counts as 1.
     #[arg(long)]
     weighted: bool,
     /// Candidates of each model, drawn at random.
-    #[arg(long, default_value_t = 10)]
-    candidates: usize,
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=10_000))]
+    candidates: u64,
     /// The most factors.
     #[arg(long, default_value_t = 128)]
     most_factors: usize,
@@ -32,25 +37,17 @@ pub(super) struct Search {
     #[arg(long, default_value_t = 0.25)]
     validation: f64,
     /// Validation splits that each candidate is fitted on.
-    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=1000))]
     splits: u64,
     /// What candidates are judged by.
     #[arg(long, value_enum, default_value = "ndcg")]
     metric: Metric,
     /// Items of a list.
-    #[arg(short, default_value_t = 10)]
-    k: usize,
+    #[arg(short, default_value = "10")]
+    k: NonZeroUsize,
     /// The seed of splits, of candidates and of what models draw.
     #[arg(long, default_value_t = 0)]
     seed: u64,
-}
-
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum Kind {
-    PureSvd,
-    Bpr,
-    Ials,
-    Ease,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -65,57 +62,46 @@ enum Metric {
 }
 
 /// A model with its settings.
-#[derive(Clone, Copy)]
-enum Setting {
-    PureSvd { factors: usize },
-    Bpr { factors: usize, learning_rate: f32, regularization: f32, iterations: usize },
-    Ials { factors: usize, alpha: f32, regularization: f32, frequency: f32 },
-    Ease { regularization: f64 },
+#[derive(Clone)]
+struct Candidate {
+    kind: Kind,
+    settings: Settings,
 }
 
-/// As the options of `train` and `compare` are written.
-impl std::fmt::Debug for Setting {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match *self {
-            Self::PureSvd { factors } => write!(f, "pure-svd, factors {factors}"),
-            Self::Bpr { factors, learning_rate, regularization, iterations } => write!(
-                f,
-                "bpr, factors {factors}, learning rate {learning_rate:.4}, regularization {regularization:.4}, \
-                 iterations {iterations}"
-            ),
-            Self::Ials { factors, alpha, regularization, frequency } => write!(
-                f,
-                "ials, factors {factors}, alpha {alpha:.3}, regularization {regularization:.4}, frequency {frequency}"
-            ),
-            Self::Ease { regularization } => write!(f, "ease, regularization {regularization:.2}"),
-        }
+/// As the options of `train` are written.
+impl fmt::Debug for Candidate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "--model {} {}", self.kind, self.settings)
     }
+}
+
+/// What the settings of a model are drawn from.
+struct Space {
+    kind: Kind,
+    most_factors: usize,
 }
 
 impl Search {
     pub(super) fn run(&self) -> Result<()> {
-        let mut log = self.input.read()?;
-        if !self.weighted {
-            log = log.map_values(|_| 1.0)?;
+        let mut candidates = vec![];
+        for &kind in &self.models {
+            candidates.extend(self.candidates(kind)?);
         }
+        let log = self.input.read_weights(self.weighted)?;
         let split = log.split_by_item(self.held_out, self.seed)?;
         let inner = (0..self.splits)
             .map(|at| split.train.split_by_item(self.validation, self.seed.wrapping_add(1 + at)));
         let inner: Vec<Split> = inner.collect::<Result<_>>()?;
-        let mut settings = vec![];
-        for &kind in &self.models {
-            settings.extend(self.settings(kind)?);
-        }
-        let metric = self.metric.name(self.k);
+        let metric = self.metric.of().name(self.k.get());
         println!(
             "{} candidates by {metric} on {} validation split(s) of the training part, with standard errors over users",
-            settings.len(),
+            candidates.len(),
             inner.len()
         );
-        let found = self.search(settings, &inner)?;
+        let found = self.search(candidates, &inner)?;
         print!("{found}");
         let best = &found.best().setting;
-        let report = Evaluation::at(self.k).seed(self.seed).run(&*self.fit(best, &split)?, &split)?;
+        let report = Evaluation::at(self.k.get()).seed(self.seed).run(&*self.fit(best, &split)?, &split)?;
         let interval = report.interval(self.metric.of(), 0.95, self.seed)?;
         println!(
             "the best one, fitted on the whole training part, on what was held out: {metric} {:.4} [{:.4} {:.4}]",
@@ -126,16 +112,16 @@ impl Search {
         Ok(())
     }
 
-    fn search(&self, settings: Vec<Setting>, inner: &[Split]) -> Result<Found<Setting>> {
+    fn search(&self, candidates: Vec<Candidate>, inner: &[Split]) -> Result<Found<Candidate>> {
         let style =
             ProgressStyle::with_template("{bar:20} {pos}/{len} fits {elapsed}").expect("a valid template");
-        let bar = ProgressBar::new((settings.len() * inner.len()) as u64).with_style(style);
+        let bar = ProgressBar::new((candidates.len() * inner.len()) as u64).with_style(style);
         let found = Run::highest().progress(|done, _| bar.set_position(done as u64)).run(
-            settings,
+            candidates,
             inner,
-            |setting, split| self.fit(setting, split),
+            |candidate, split| self.fit(candidate, split),
             |model, split| {
-                let report = Evaluation::at(self.k).seed(self.seed).run(&**model, split)?;
+                let report = Evaluation::at(self.k.get()).seed(self.seed).run(&**model, split)?;
                 Ok(report.values(self.metric.of()))
             },
         );
@@ -143,75 +129,58 @@ impl Search {
         found
     }
 
-    fn settings(&self, kind: Kind) -> Result<Vec<Setting>> {
+    fn candidates(&self, kind: Kind) -> Result<Vec<Candidate>> {
         if self.most_factors < 4 {
             return Err(Error::argument("--most-factors", self.most_factors, "at least 4"));
         }
-        let factors = LogFactors(self.most_factors);
-        let (count, seed) = (self.candidates, self.seed);
-        Ok(match kind {
-            Kind::PureSvd => {
-                let drawn = random(&factors, count, seed)?.into_iter();
-                drawn.map(|factors| Setting::PureSvd { factors }).collect()
-            }
-            Kind::Ease => {
-                let drawn = random(&LogUniform(1.0, 5000.0), count, seed)?.into_iter();
-                drawn.map(|regularization| Setting::Ease { regularization }).collect()
-            }
-            Kind::Ials => {
-                let frequency = OneOf(vec![0.0, 0.5, 1.0]);
-                let space = (factors, LogUniform(0.1, 100.0), LogUniform(0.001, 100.0), frequency);
-                let drawn = random(&space, count, seed)?.into_iter();
-                let setting = |(factors, alpha, regularization, frequency)| Setting::Ials {
-                    factors,
-                    alpha: alpha as f32,
-                    regularization: regularization as f32,
-                    frequency,
-                };
-                drawn.map(setting).collect()
-            }
-            Kind::Bpr => {
-                let space = (factors, LogUniform(0.005, 0.2), LogUniform(0.001, 0.1), Integers(50..=300));
-                let drawn = random(&space, count, seed)?.into_iter();
-                let setting = |(factors, rate, regularization, iterations)| Setting::Bpr {
-                    factors,
-                    learning_rate: rate as f32,
-                    regularization: regularization as f32,
-                    iterations,
-                };
-                drawn.map(setting).collect()
-            }
-        })
+        let drawn =
+            random(&Space { kind, most_factors: self.most_factors }, self.candidates as usize, self.seed)?;
+        Ok(drawn.into_iter().map(|settings| Candidate { kind, settings }).collect())
     }
 
-    fn fit(&self, setting: &Setting, split: &Split) -> Result<Box<dyn Score>> {
-        let train = &split.train;
-        Ok(match *setting {
-            Setting::PureSvd { factors } => Box::new(PureSvd::new(factors).seed(self.seed).fit(train)?),
-            Setting::Bpr { factors, learning_rate, regularization, iterations } => {
-                let settings = Bpr::new(factors).learning_rate(learning_rate).iterations(iterations);
-                Box::new(settings.regularization(regularization).seed(self.seed).fit(train)?)
-            }
-            Setting::Ials { factors, alpha, regularization, frequency } => {
-                let settings = Ials::new(factors).alpha(alpha).regularization(regularization);
-                Box::new(settings.frequency(frequency).seed(self.seed).fit(train)?)
-            }
-            Setting::Ease { regularization } => {
-                Box::new(Ease::new().binary(!self.weighted).regularization(regularization).fit(train)?)
-            }
-        })
+    fn fit(&self, candidate: &Candidate, split: &Split) -> Result<Box<dyn Fitted>> {
+        candidate.kind.fit(&candidate.settings, &split.train, self.weighted, self.seed)
     }
 }
 
-/// Numbers of factors from 4 on, uniform in the logarithm.
-struct LogFactors(usize);
+impl Sample for Space {
+    type Value = Settings;
 
-impl Sample for LogFactors {
-    type Value = usize;
-
-    fn sample(&self, random: &mut Philox) -> Result<usize> {
-        Ok(LogUniform(4.0, self.0 as f64).sample(random)?.round() as usize)
+    fn sample(&self, random: &mut Philox) -> Result<Settings> {
+        let between = |low, high, random: &mut Philox| Ok(rounded(LogUniform(low, high).sample(random)?));
+        let mut settings = Settings::default();
+        if self.kind != Kind::Ease {
+            settings.factors = Some(between(4.0, self.most_factors as f64, random)?.round() as usize);
+        }
+        match self.kind {
+            Kind::PureSvd => {}
+            Kind::Ease => settings.regularization = Some(between(1.0, 5000.0, random)?),
+            Kind::Ials => {
+                settings.alpha = Some(between(0.1, 100.0, random)?);
+                settings.regularization = Some(between(0.001, 100.0, random)?);
+                settings.frequency = Some(OneOf(vec![0.0, 0.5, 1.0]).sample(random)?);
+            }
+            Kind::Bpr => {
+                settings.learning_rate = Some(between(0.005, 0.2, random)?);
+                settings.regularization = Some(between(0.001, 0.1, random)?);
+                settings.iterations = Some(Integers(50..=300).sample(random)?);
+            }
+            Kind::Warp => {
+                settings.learning_rate = Some(between(0.01, 0.2, random)?);
+                settings.regularization = Some(between(0.01, 2.0, random)?);
+                settings.iterations = Some(Integers(20..=100).sample(random)?);
+            }
+            other => {
+                return Err(Error::argument("--models", other, "some of pure-svd, bpr, warp, ials, ease"));
+            }
+        }
+        Ok(settings)
     }
+}
+
+/// With four digits, so that what is printed is what was tried.
+fn rounded(number: f64) -> f64 {
+    format!("{number:.3e}").parse().unwrap_or(number)
 }
 
 impl Metric {
@@ -225,9 +194,5 @@ impl Metric {
             Self::HitRate => RankingMetric::HitRate,
             Self::Auc => RankingMetric::Auc,
         }
-    }
-
-    fn name(self, k: usize) -> String {
-        self.of().name(k)
     }
 }

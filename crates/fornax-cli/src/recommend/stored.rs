@@ -1,0 +1,159 @@
+//! Models in files, of any kind, and what each can be asked.
+
+use std::path::Path;
+
+use fornax::core::Cpu;
+use fornax::prelude::*;
+use fornax::recommend::{
+    BprModel, EaseModel, IalsModel, LightFmModel, LogisticMfModel, MarkovChainModel, NeuMfModel,
+    PopularityModel, PureSvdModel, Recommender, SasRecModel, Split, StoredModel, TwoTowerModel, stored_kind,
+};
+use fornax::{Error, Result};
+
+use super::Log;
+
+/// Ids, the best first, with their scores.
+type List<'a> = Vec<(&'a String, f32)>;
+
+/// A model in a file.
+pub(super) trait Stored {
+    fn kind(&self) -> &'static str;
+
+    /// The model by the numbers of users and items.
+    fn scores(&self) -> &dyn Score;
+
+    fn has(&self, user: &str, item: &str) -> bool;
+
+    /// What the model was fitted on, and what was held out.
+    fn split(&self, held_out: &Log) -> Result<Split>;
+
+    /// Items for a user.
+    fn recommend(&self, user: &str, count: usize) -> Result<List<'_>>;
+
+    /// Items for someone who has these.
+    fn recommend_from(&self, history: &[String], count: usize) -> Result<List<'_>>;
+
+    fn similar_items(&self, item: &str, count: usize) -> Result<List<'_>>;
+
+    fn similar_users(&self, user: &str, count: usize) -> Result<List<'_>>;
+
+    /// What each of a user's items adds to the score of one.
+    fn explain(&self, user: &str, item: &str) -> Result<List<'_>>;
+}
+
+/// The model of a file.
+pub(super) fn open(file: &Path) -> Result<Box<dyn Stored>> {
+    let kind = stored_kind(file)?;
+    Ok(match kind.as_str() {
+        PopularityModel::KIND => Box::new(Asked::<PopularityModel>::open(file)?),
+        NeuMfModel::KIND => Box::new(Asked::<NeuMfModel>::open(file)?),
+        MarkovChainModel::KIND => Box::new(Asked::<MarkovChainModel>::open(file)?.folds_in()),
+        LightFmModel::KIND => Box::new(Asked::<LightFmModel>::open(file)?.knows_items()),
+        BprModel::KIND => Box::new(Asked::<BprModel>::open(file)?.knows_items().knows_users()),
+        LogisticMfModel::KIND => Box::new(Asked::<LogisticMfModel>::open(file)?.knows_items().knows_users()),
+        TwoTowerModel::KIND => Box::new(Asked::<TwoTowerModel>::open(file)?.knows_items().knows_users()),
+        SasRecModel::<Cpu>::KIND => {
+            Box::new(Asked::<SasRecModel<Cpu>>::open(file)?.knows_items().knows_users().folds_in())
+        }
+        EaseModel::KIND => Box::new(Asked::<EaseModel>::open(file)?.knows_items().folds_in().explains()),
+        PureSvdModel::KIND => {
+            Box::new(Asked::<PureSvdModel>::open(file)?.knows_items().knows_users().folds_in().explains())
+        }
+        IalsModel::KIND => {
+            Box::new(Asked::<IalsModel>::open(file)?.knows_items().knows_users().folds_in().explains())
+        }
+        _ => return Err(Error::format(file, "model", &kind, "a model that this command can ask")),
+    })
+}
+
+/// A recommender and those of its questions that not every model can be asked.
+struct Asked<M> {
+    recommender: Recommender<M>,
+    history: Option<for<'a> fn(&'a Recommender<M>, &[(&str, f32)], usize) -> Result<List<'a>>>,
+    items: Option<for<'a> fn(&'a Recommender<M>, &str, usize) -> Result<List<'a>>>,
+    users: Option<for<'a> fn(&'a Recommender<M>, &str, usize) -> Result<List<'a>>>,
+    reasons: Option<for<'a> fn(&'a Recommender<M>, &str, &str) -> Result<List<'a>>>,
+}
+
+impl<M: StoredModel> Asked<M> {
+    fn open(file: &Path) -> Result<Self> {
+        let recommender = Recommender::load(file)?;
+        Ok(Self { recommender, history: None, items: None, users: None, reasons: None })
+    }
+
+    fn folds_in(self) -> Self
+    where
+        M: FoldIn,
+    {
+        Self { history: Some(|model, history, count| model.recommend_from(history, count)), ..self }
+    }
+
+    fn knows_items(self) -> Self
+    where
+        M: Similar,
+    {
+        Self { items: Some(|model, item, count| model.similar_items(item, count)), ..self }
+    }
+
+    fn knows_users(self) -> Self
+    where
+        M: SimilarUsers,
+    {
+        Self { users: Some(|model, user, count| model.similar_users(user, count)), ..self }
+    }
+
+    fn explains(self) -> Self
+    where
+        M: Explain,
+    {
+        Self { reasons: Some(|model, user, item| model.explain(user, item)), ..self }
+    }
+
+    fn unfit(wanted: &str) -> Error {
+        Error::argument("model", M::KIND, wanted)
+    }
+}
+
+impl<M: StoredModel> Stored for Asked<M> {
+    fn kind(&self) -> &'static str {
+        M::KIND
+    }
+
+    fn scores(&self) -> &dyn Score {
+        self.recommender.model()
+    }
+
+    fn has(&self, user: &str, item: &str) -> bool {
+        self.recommender.has(user, item)
+    }
+
+    fn split(&self, held_out: &Log) -> Result<Split> {
+        self.recommender.split(held_out)
+    }
+
+    fn recommend(&self, user: &str, count: usize) -> Result<List<'_>> {
+        self.recommender.recommend(user, count)
+    }
+
+    fn recommend_from(&self, history: &[String], count: usize) -> Result<List<'_>> {
+        let wanted = "one that takes a history: pure-svd, ials, ease, sas-rec or markov-chain";
+        let ask = self.history.ok_or_else(|| Self::unfit(wanted))?;
+        let history: Vec<_> = history.iter().map(|item| (item.as_str(), 1.0)).collect();
+        ask(&self.recommender, &history, count)
+    }
+
+    fn similar_items(&self, item: &str, count: usize) -> Result<List<'_>> {
+        let wanted = "one that knows which items go together: all but popularity, neu-mf and markov-chain";
+        self.items.ok_or_else(|| Self::unfit(wanted))?(&self.recommender, item, count)
+    }
+
+    fn similar_users(&self, user: &str, count: usize) -> Result<List<'_>> {
+        let wanted = "one that has vectors of users: pure-svd, bpr, logistic-mf, ials, two-tower or sas-rec";
+        self.users.ok_or_else(|| Self::unfit(wanted))?(&self.recommender, user, count)
+    }
+
+    fn explain(&self, user: &str, item: &str) -> Result<List<'_>> {
+        let wanted = "one that says what made a score: pure-svd, ials or ease";
+        self.reasons.ok_or_else(|| Self::unfit(wanted))?(&self.recommender, user, item)
+    }
+}
