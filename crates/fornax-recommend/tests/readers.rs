@@ -53,7 +53,7 @@ fn faults_name_line_and_value() {
         ("1,a,1,late\n", "log.txt: line 1, time: found \"late\", wanted a finite number"),
         ("4294967296,a,1,0\n", "log.txt: line 1, user: found \"4294967296\", wanted an id of type u32"),
         ("1,,1,0\n", "log.txt: line 1, item: found \"\", wanted an id of type alloc::string::String"),
-        ("1,a,1\n", "log.txt: line 1: found 3 fields, wanted at least 4"),
+        ("1,a,1\n", "log.txt: line 1: found 3 fields, wanted at least 4 with \",\" between"),
         ("", "log.txt: log: found no interaction, wanted at least one"),
     ];
     for (text, wanted) in wanted {

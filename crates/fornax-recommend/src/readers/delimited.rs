@@ -173,7 +173,7 @@ impl Delimited {
         line: u64,
     ) -> Result<Event<U, I>> {
         let field = |at: usize| {
-            let wanted = || format!("at least {}", columns.width);
+            let wanted = || format!("at least {} with {:?} between", columns.width, self.delimiter);
             let found = || format!("{} fields", record.len());
             record.get(at).ok_or_else(|| Error::format(path, format!("line {line}"), found(), wanted()))
         };

@@ -57,6 +57,19 @@ impl Training {
         }
     }
 
+    /// An error unless the vectors of a batch fit into the memory, as [`check_memory`](Self::check_memory).
+    fn check_negatives(&self, negatives: usize, interactions: usize, width: usize) -> Result<()> {
+        let each = 16 * width as u128 * self.batch_size.clamp(1, interactions) as u128;
+        let most = (u128::from(self.memory) / each).saturating_sub(1);
+        match negatives as u128 <= most {
+            true => Ok(()),
+            false => {
+                let wanted = format!("at most {most}, for {} bytes, or more memory", self.memory);
+                Err(Error::argument("negatives", negatives, wanted))
+            }
+        }
+    }
+
     /// The trained network and the loss of each epoch.
     fn run<B: Backend>(
         &self,
@@ -96,7 +109,7 @@ macro_rules! training_setters {
             learning_rate: f64,
             /// Whether a step changes the vectors alone of whom and what it looked up, as PyTorch's `SparseAdam`.
             lazy: bool,
-            /// The most memory that training may take for weights and logits, in bytes: 16 for a weight and 12 for a logit of a batch.
+            /// The most memory that training may take, in bytes: 16 for a weight or an element of a batch's vectors, 12 for a logit.
             memory: u64,
             /// What weights, order, dropout and negatives are drawn from.
             seed: u64,

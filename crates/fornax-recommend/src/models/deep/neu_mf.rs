@@ -133,7 +133,12 @@ impl NeuMf {
             return Err(Error::argument("hidden", format!("{:?}", self.hidden), wanted));
         }
         let rows = matrix.rows() + matrix.columns();
-        self.training.check_memory(&[[rows, self.factors], [rows, self.hidden[0] / 2]], &self.hidden, [0; 3])
+        self.training.check_memory(
+            &[[rows, self.factors], [rows, self.hidden[0] / 2]],
+            &self.hidden,
+            [0; 3],
+        )?;
+        self.training.check_negatives(self.negatives, matrix.len(), self.factors.max(self.hidden[0]))
     }
 
     fn network<B: Backend>(&self, [users, items]: [usize; 2], device: B::Device) -> Result<Network<B>> {

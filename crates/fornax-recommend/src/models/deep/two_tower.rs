@@ -107,6 +107,7 @@ impl TwoTower {
         // Nothing leads from one tower to the other.
         let units = [&units[..], &[0], &units].concat();
         let tables = [users.features(), items.features()].map(|features| [features, self.dimension]);
+        self.training.check_negatives(self.negatives, matrix.len(), self.dimension)?;
         let batch = self.training.batch_size.min(matrix.len());
         let logits = [batch, batch, self.negatives.saturating_add(1)];
         self.training.check_memory(&tables, &units, logits)?;
