@@ -212,10 +212,10 @@ fn settings_are_those_of_the_model() {
     }
     assert!(!folder.join("m").exists());
     for (set, wanted) in [
-        ("ials", "--set: found ials, wanted MODEL.SETTING=VALUE"),
-        ("als.factors=3", "--set: found model als, wanted popularity, pure-svd"),
+        ("ials", "setting: found ials, wanted MODEL.SETTING=VALUE"),
+        ("als.factors=3", "model: found als, wanted popularity, pure-svd"),
         ("ials.factor=3", "wanted a setting of ials: factors, regularization, iterations, alpha, frequency"),
-        ("ials.factors=3.5", "--set: found ials.factors=3.5, wanted a number, as the default 32"),
+        ("ials.factors=3.5", "setting: found ials.factors=3.5, wanted a number, as the default 32"),
         ("sas-rec.factors=3", "--set: found sas-rec --factors 3, wanted settings of one of --models"),
     ] {
         let said = fault(&format!("compare log.csv --set {set}"));
@@ -252,6 +252,7 @@ fn faults_are_said() {
     let fault = |arguments: &str| fornax(folder, arguments).unwrap_err();
     std::fs::write(folder.join("log.csv"), LOG).unwrap();
     assert!(fault("recommend train missing.csv --output m").contains("missing.csv"));
+    fornax(folder, "recommend train log.csv --output i --factors 2").unwrap();
     assert!(fault("recommend train log.csv --output m --factors 0").contains("factors: found 0"));
     assert!(!folder.join("m").exists());
     for (model, kind) in [("bpr", "bpr"), ("warp", "light-fm")] {
@@ -267,6 +268,27 @@ fn faults_are_said() {
     for command in ["list m ann", "similar m tea", "evaluate m log.csv", "compare log.csv"] {
         assert!(fault(&format!("recommend {command} -k 0")).contains("invalid value '0' for '-k <K>'"));
     }
+    let twice = fault("recommend list i --history tea,tea");
+    assert!(twice.contains("--history: found tea twice, wanted every item once"), "{twice}");
+    let folder_of = fault("recommend train log.csv --output none/m");
+    assert!(
+        folder_of.contains("--output: found none/m, wanted a file in a folder that exists"),
+        "{folder_of}"
+    );
+    let large = fault("recommend evaluate m log.csv --leave-out-seen");
+    assert!(large.contains("--leave-out-seen: interactions: found none left"), "{large}");
+    std::fs::write(folder.join("later.csv"), "cid,milk,2\n").unwrap();
+    for value in ["NaN", "3"] {
+        let said = fault(&format!("recommend evaluate m later.csv --value 2 --relevant-from {value}"));
+        assert!(said.contains(&format!("--relevant-from: found {value}, wanted at most 2")), "{said}");
+    }
+    let untimed = fault("recommend compare log.csv --last");
+    assert!(untimed.contains("--time: found none, wanted the field of the time, as --last"), "{untimed}");
+    std::fs::write(folder.join("zero.csv"), "cid,milk,2\nann,tea,0\n").unwrap();
+    let zero = fault("recommend train zero.csv --value 2 --weighted --output m --model warp");
+    assert!(zero.contains("user ann, item tea: found 0, wanted a value above 0"), "{zero}");
+    let comma = fault("recommend train log.csv --delimiter ; --output m");
+    assert!(comma.contains("line 1: found 1 fields, wanted at least 2 with \";\" between"), "{comma}");
     let named = fault("recommend train log.csv --output m --user name");
     assert!(named.contains("--user: found name, wanted a position from 0, or --header"), "{named}");
     std::fs::write(folder.join("empty.csv"), "").unwrap();

@@ -11,7 +11,7 @@ use fornax::{Error, Result};
 use super::input::Input;
 use super::models::Kind;
 use super::settings::{Assignment, Settings, table};
-use super::{Log, mean};
+use super::{Log, check_times, mean};
 
 #[derive(Args)]
 #[command(after_help = table())]
@@ -58,6 +58,10 @@ impl Compare {
         }
         let log = self.input.read_weights(self.weighted)?;
         models.iter().try_for_each(|(kind, settings)| kind.check(settings, &log))?;
+        if self.last {
+            check_times(&log, "--last holds out what comes last")?;
+        }
+        let splits: Vec<Split> = (0..self.seeds).map(|seed| self.split(&log, seed)).collect::<Result<_>>()?;
         let [users, items] = [log.users().len(), log.items().len()];
         let held_out = match self.last {
             true => "each user's last one".into(),
@@ -69,7 +73,6 @@ impl Compare {
             log.len(),
             self.seeds
         );
-        let splits: Vec<Split> = (0..self.seeds).map(|seed| self.split(&log, seed)).collect::<Result<_>>()?;
         print!("{:<12}", "model");
         METRICS.iter().for_each(|metric| print!("{:>24}", metric.name(self.k.get())));
         println!("{:>10}{:>9}{:>9}", "coverage", "novelty", "fit s");

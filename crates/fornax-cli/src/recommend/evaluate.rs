@@ -37,7 +37,8 @@ impl Evaluate {
         let mut log = self.input.read()?;
         let all = log.len();
         if self.leave_out_seen {
-            log = log.filter(|user, item, _, _| !model.has(user, item))?;
+            let left = log.filter(|user, item, _, _| !model.has(user, item));
+            log = left.map_err(|error| error.within("--leave-out-seen"))?;
         } else if let Some(seen) = log.events().find(|event| model.has(&event.user, &event.item)) {
             let place = format!("held out, user {}, item {}", seen.user, seen.item);
             let wanted = "others alone, or --leave-out-seen";
@@ -46,6 +47,12 @@ impl Evaluate {
         let split = model.split(&log)?;
         let mut evaluation = Evaluation::at(self.k.get()).seed(self.seed);
         if let Some(value) = self.relevant_from {
+            let most = log.matrix().values().iter().copied().fold(f32::NEG_INFINITY, f32::max);
+            if value.is_nan() || value > most {
+                let wanted =
+                    format!("at most {most}, the largest value of the log (its field is named by --value)");
+                return Err(Error::argument("--relevant-from", value, wanted));
+            }
             evaluation = evaluation.relevant_from(value);
         }
         let report = evaluation.run(model.scores(), &split)?;

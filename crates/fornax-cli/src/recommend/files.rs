@@ -4,7 +4,7 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use clap::Args;
-use fornax::Result;
+use fornax::{Error, Result};
 
 use super::input::Input;
 use super::models::Kind;
@@ -68,6 +68,15 @@ pub(super) struct Alike {
 impl Train {
     pub(super) fn run(&self) -> Result<()> {
         self.model.settings(&self.settings)?;
+        if let Some(folder) =
+            self.output.parent().filter(|folder| !folder.as_os_str().is_empty() && !folder.is_dir())
+        {
+            return Err(Error::argument(
+                "--output",
+                self.output.display(),
+                format!("a file in a folder that exists, not in {}", folder.display()),
+            ));
+        }
         let log = self.input.read_weights(self.weighted)?;
         let clock = std::time::Instant::now();
         self.model.fit(&self.settings, &log, self.weighted, self.seed)?.save(&log, &self.output)?;
@@ -86,13 +95,13 @@ impl List {
         }
         for user in &self.users {
             for (item, score) in model.recommend(user, self.k.get())? {
-                print!("{user}\t{item}\t{score:.4}");
+                let mut line = format!("{user}\t{item}\t{score:.4}");
                 if self.explain {
                     let reasons = model.explain(user, item)?.into_iter().take(3);
                     let reasons = reasons.map(|(item, share)| format!("{item} {share:+.4}"));
-                    print!("\tbecause of {}", reasons.collect::<Vec<_>>().join(", "));
+                    line += &format!("\tbecause of {}", reasons.collect::<Vec<_>>().join(", "));
                 }
-                println!();
+                println!("{line}");
             }
         }
         Ok(())

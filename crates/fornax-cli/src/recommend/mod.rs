@@ -12,8 +12,8 @@ mod settings;
 mod stored;
 
 use clap::{Args, Subcommand};
-use fornax::Result;
 use fornax::prelude::*;
+use fornax::{Error, Result};
 
 use compare::Compare;
 pub(crate) use listing::{LISTING, listing, log};
@@ -54,6 +54,14 @@ pub(crate) fn run(options: Options) -> Result<()> {
         Command::Train(options) => options.run(),
         Command::List(options) => options.run(),
         Command::Similar(options) => options.run(),
+    }
+}
+
+/// That a log has times, which `reason` needs.
+fn check_times(log: &Log, reason: &str) -> Result<()> {
+    match log.times() {
+        Some(_) => Ok(()),
+        None => Err(Error::argument("--time", "none", format!("the field of the time, as {reason}"))),
     }
 }
 

@@ -8,8 +8,8 @@ use fornax::prelude::*;
 use fornax::recommend::{LogisticMf, MarkovChain, NeuMf, Recommender, SasRec, StoredModel, TwoTower};
 use fornax::{Error, Result};
 
-use super::Log;
 use super::settings::Settings;
+use super::{Log, check_times};
 
 /// What can be fitted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -60,9 +60,12 @@ impl Kind {
     /// That the model has these settings, and the log what the model needs.
     pub(super) fn check(self, given: &Settings, log: &Log) -> Result<()> {
         self.settings(given)?;
-        if matches!(self, Self::SasRec | Self::MarkovChain) && log.times().is_none() {
-            let wanted = format!("the field of the time, as {self} goes by the order of interactions");
-            return Err(Error::argument("--time", "none", wanted));
+        if let Self::SasRec | Self::MarkovChain = self {
+            check_times(log, &format!("{self} goes by the order of interactions"))?;
+        }
+        if let (Self::Warp, Some(event)) = (self, log.events().find(|event| event.value <= 0.0)) {
+            let place = format!("user {}, item {}", event.user, event.item);
+            return Err(Error::data(place, event.value, "a value above 0 with warp and --weighted"));
         }
         Ok(())
     }

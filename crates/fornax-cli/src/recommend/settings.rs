@@ -196,19 +196,19 @@ impl std::str::FromStr for Assignment {
     fn from_str(text: &str) -> Result<Self> {
         let parts = text.split_once('=').and_then(|(left, value)| Some((left.split_once('.')?, value)));
         let Some(((model, name), value)) = parts else {
-            return Err(Error::argument("--set", text, "MODEL.SETTING=VALUE, as ials.factors=64"));
+            return Err(Error::argument("setting", text, "MODEL.SETTING=VALUE, as ials.factors=64"));
         };
         let kind = Kind::from_str(model, false).map_err(|_| {
             let kinds: Vec<_> = Kind::value_variants().iter().map(Kind::to_string).collect();
-            Error::argument("--set", format!("model {model}"), kinds.join(", "))
+            Error::argument("model", model, kinds.join(", "))
         })?;
-        kind.expect("--set", name, text)?;
+        kind.expect("setting", name, text)?;
         match Settings::parse(name, value) {
             Some(settings) => Ok(Self { kind, settings }),
             None => {
                 let defaults = kind.defaults().named();
                 let default = defaults.iter().find(|(of, _)| *of == name).map_or("", |(_, value)| value);
-                Err(Error::argument("--set", text, format!("a number, as the default {default}")))
+                Err(Error::argument("setting", text, format!("a number, as the default {default}")))
             }
         }
     }

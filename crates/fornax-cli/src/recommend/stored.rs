@@ -1,5 +1,6 @@
 //! Models in files, of any kind, and what each can be asked.
 
+use std::collections::HashSet;
 use std::path::Path;
 
 use fornax::core::Cpu;
@@ -47,13 +48,13 @@ pub(super) fn open(file: &Path) -> Result<Box<dyn Stored>> {
     Ok(match kind.as_str() {
         PopularityModel::KIND => Box::new(Asked::<PopularityModel>::open(file)?),
         NeuMfModel::KIND => Box::new(Asked::<NeuMfModel>::open(file)?),
-        MarkovChainModel::KIND => Box::new(Asked::<MarkovChainModel>::open(file)?.folds_in()),
+        MarkovChainModel::KIND => Box::new(Asked::<MarkovChainModel>::open(file)?.follows()),
         LightFmModel::KIND => Box::new(Asked::<LightFmModel>::open(file)?.knows_items()),
         BprModel::KIND => Box::new(Asked::<BprModel>::open(file)?.knows_items().knows_users()),
         LogisticMfModel::KIND => Box::new(Asked::<LogisticMfModel>::open(file)?.knows_items().knows_users()),
         TwoTowerModel::KIND => Box::new(Asked::<TwoTowerModel>::open(file)?.knows_items().knows_users()),
         SasRecModel::<Cpu>::KIND => {
-            Box::new(Asked::<SasRecModel<Cpu>>::open(file)?.knows_items().knows_users().folds_in())
+            Box::new(Asked::<SasRecModel<Cpu>>::open(file)?.knows_items().knows_users().follows())
         }
         EaseModel::KIND => Box::new(Asked::<EaseModel>::open(file)?.knows_items().folds_in().explains()),
         PureSvdModel::KIND => {
@@ -69,6 +70,8 @@ pub(super) fn open(file: &Path) -> Result<Box<dyn Stored>> {
 /// A recommender and those of its questions that not every model can be asked.
 struct Asked<M> {
     recommender: Recommender<M>,
+    /// Whether a history is a sequence, in which an item may come again.
+    ordered: bool,
     history: Option<for<'a> fn(&'a Recommender<M>, &[(&str, f32)], usize) -> Result<List<'a>>>,
     items: Option<for<'a> fn(&'a Recommender<M>, &str, usize) -> Result<List<'a>>>,
     users: Option<for<'a> fn(&'a Recommender<M>, &str, usize) -> Result<List<'a>>>,
@@ -78,7 +81,7 @@ struct Asked<M> {
 impl<M: StoredModel> Asked<M> {
     fn open(file: &Path) -> Result<Self> {
         let recommender = Recommender::load(file)?;
-        Ok(Self { recommender, history: None, items: None, users: None, reasons: None })
+        Ok(Self { recommender, ordered: false, history: None, items: None, users: None, reasons: None })
     }
 
     fn folds_in(self) -> Self
@@ -86,6 +89,13 @@ impl<M: StoredModel> Asked<M> {
         M: FoldIn,
     {
         Self { history: Some(|model, history, count| model.recommend_from(history, count)), ..self }
+    }
+
+    fn follows(self) -> Self
+    where
+        M: FoldIn,
+    {
+        Self { ordered: true, ..self.folds_in() }
     }
 
     fn knows_items(self) -> Self
@@ -138,6 +148,12 @@ impl<M: StoredModel> Stored for Asked<M> {
     fn recommend_from(&self, history: &[String], count: usize) -> Result<List<'_>> {
         let wanted = "one that takes a history: pure-svd, ials, ease, sas-rec or markov-chain";
         let ask = self.history.ok_or_else(|| Self::unfit(wanted))?;
+        let mut before = HashSet::new();
+        if !self.ordered
+            && let Some(item) = history.iter().find(|item| !before.insert(*item))
+        {
+            return Err(Error::argument("--history", format!("{item} twice"), "every item once"));
+        }
         let history: Vec<_> = history.iter().map(|item| (item.as_str(), 1.0)).collect();
         ask(&self.recommender, &history, count)
     }
