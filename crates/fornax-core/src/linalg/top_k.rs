@@ -1,5 +1,8 @@
 //! [`TopK`]: the largest of many numbers that come in pieces.
 
+use std::cmp::Ordering;
+use std::collections::BinaryHeap;
+
 /// The `k` largest scores seen so far, and where they were: the largest first, equal ones by ascending place. Minus infinity
 /// and NaN never count.
 ///
@@ -16,30 +19,29 @@
 #[derive(Clone, Debug)]
 pub struct TopK {
     k: usize,
-    best: Vec<(f32, u32)>,
+    best: Best,
 }
+
+#[derive(Clone, Debug)]
+enum Best {
+    /// The best first: for few the fastest.
+    Sorted(Vec<Numbered>),
+    /// The worst on top.
+    Heap(BinaryHeap<Numbered>),
+}
+
+/// From how many on a heap is faster than a sorted list.
+const MANY: usize = 512;
 
 impl TopK {
     /// For the `k` largest.
     pub fn new(k: usize) -> Self {
-        Self { k, best: vec![] }
+        Self { k, best: if k < MANY { Best::Sorted(vec![]) } else { Best::Heap(BinaryHeap::new()) } }
     }
 
     /// Looks at scores of the places from `first` on, which have to come in ascending order.
     pub fn offer(&mut self, scores: &[f32], first: u32) {
-        if self.k == 0 {
-            return;
-        }
-        let mut from = 0;
-        loop {
-            let least = self.least().unwrap_or(f32::NEG_INFINITY);
-            let Some(at) = first_above(&scores[from..], least) else { return };
-            let (score, place) = (scores[from + at], first + (from + at) as u32);
-            self.best.truncate(self.k - 1);
-            let rank = self.best.partition_point(|&(other, _)| other >= score);
-            self.best.insert(rank, (score, place));
-            from += at + 1;
-        }
+        self.insert_above(scores, |at| first + at as u32, |least| least);
     }
 
     /// Looks at scores of numbered things, which may come in any order; of equal ones the lower number counts as larger.
@@ -48,34 +50,86 @@ impl TopK {
     /// If there are not as many numbers as scores.
     pub fn offer_numbered(&mut self, scores: &[f32], numbers: &[u32]) {
         assert_eq!(scores.len(), numbers.len(), "a number for each score");
+        // An equal score may have a lower number.
+        self.insert_above(scores, |at| numbers[at], f32::next_down);
+    }
+
+    fn insert_above(&mut self, scores: &[f32], number: impl Fn(usize) -> u32, bound: impl Fn(f32) -> f32) {
         if self.k == 0 {
             return;
         }
         let mut from = 0;
         loop {
-            // An equal score may have a lower number.
-            let above = self.least().map_or(f32::NEG_INFINITY, f32::next_down);
+            let above = self.least().map_or(f32::NEG_INFINITY, &bound);
             let Some(at) = first_above(&scores[from..], above) else { return };
-            let new = (scores[from + at], numbers[from + at]);
-            let rank = self
-                .best
-                .partition_point(|&(score, number)| score > new.0 || (score == new.0 && number < new.1));
-            self.best.insert(rank, new);
-            self.best.truncate(self.k);
             from += at + 1;
+            self.insert(Numbered(scores[from - 1], number(from - 1)));
+        }
+    }
+
+    fn insert(&mut self, new: Numbered) {
+        match &mut self.best {
+            Best::Sorted(best) => {
+                let rank = best.partition_point(|other| *other < new);
+                if rank < self.k {
+                    best.truncate(self.k - 1);
+                    best.insert(rank, new);
+                }
+            }
+            Best::Heap(best) if best.len() < self.k => best.push(new),
+            Best::Heap(best) => {
+                if let Some(mut worst) = best.peek_mut()
+                    && new < *worst
+                {
+                    *worst = new;
+                }
+            }
         }
     }
 
     /// The smallest of the `k` largest; none where there are not as many yet.
     pub fn least(&self) -> Option<f32> {
-        if self.best.len() < self.k { None } else { self.best.last().map(|last| last.0) }
+        let (count, worst) = match &self.best {
+            Best::Sorted(best) => (best.len(), best.last()),
+            Best::Heap(best) => (best.len(), best.peek()),
+        };
+        worst.filter(|_| count == self.k).map(|worst| worst.0)
     }
 
     /// The scores and places, the largest first.
     pub fn into_vec(self) -> Vec<(f32, u32)> {
-        self.best
+        let best = match self.best {
+            Best::Sorted(best) => best,
+            Best::Heap(best) => best.into_sorted_vec(),
+        };
+        best.into_iter().map(|Numbered(score, number)| (score, number)).collect()
     }
 }
+
+/// A score that is no NaN and its number; what comes first in the list is the least.
+#[derive(Clone, Copy, Debug)]
+struct Numbered(f32, u32);
+
+impl Ord for Numbered {
+    fn cmp(&self, other: &Self) -> Ordering {
+        let by_score = other.0.partial_cmp(&self.0).unwrap_or(Ordering::Equal);
+        by_score.then(self.1.cmp(&other.1))
+    }
+}
+
+impl PartialOrd for Numbered {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for Numbered {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other) == Ordering::Equal
+    }
+}
+
+impl Eq for Numbered {}
 
 simd_fn! {
     /// The place of the first score above `least`.
@@ -100,7 +154,9 @@ mod tests {
     #[test]
     fn pieces_give_what_sorting_gives() {
         let mut random = Philox::new(2);
-        for (len, k, levels) in [(0, 3, 5), (10, 20, 3), (1000, 10, 40), (1000, 10, 1_000_000), (300, 0, 5)] {
+        let cases = [(0, 3, 5), (10, 20, 3), (1000, 10, 40), (1000, 10, 1_000_000), (300, 0, 5)];
+        let many = [(500, 600, 7), (3000, MANY, 9), (3000, MANY, 1_000_000), (3000, MANY - 1, 50)];
+        for (len, k, levels) in cases.into_iter().chain(many) {
             let mut scores: Vec<f32> = (0..len).map(|_| random.below(levels) as f32).collect();
             for bad in [f32::NAN, f32::NEG_INFINITY] {
                 (0..len / 7).for_each(|_| scores[random.below(len)] = bad);
