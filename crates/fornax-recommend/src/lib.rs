@@ -52,7 +52,7 @@ pub use models::{
     TwoTower, TwoTowerModel,
 };
 pub use readers::{Delimited, Field, JsonLines, MovieLens, lightgcn, movielens, sequences};
-pub use recommend::{Explain, Filter, FoldIn, Recommend, Score, Scored, Similar, SimilarUsers};
+pub use recommend::{ColdStart, Explain, Filter, FoldIn, Recommend, Score, Scored, Similar, SimilarUsers};
 pub use recommender::{Recommender, stored_kind};
 pub use sparse::{SparseMatrix, UserItems};
 pub use splits::{HeldOut, Split};

@@ -120,6 +120,74 @@ pub trait FoldIn: Score {
     }
 }
 
+/// A model that knows users and items that it was not fitted on by their features: names and weights, as in
+/// [`Features`](crate::Features).
+pub trait ColdStart: Score + Sized {
+    /// The vector of a user with these features alone.
+    ///
+    /// # Errors
+    /// If a feature is not known or comes twice, or a weight is not finite.
+    fn user_from_features<N: AsRef<str>>(&self, features: &[(N, f32)]) -> Result<Vec<f32>>;
+
+    /// The vector of an item with these features alone.
+    ///
+    /// # Errors
+    /// As [`user_from_features`](Self::user_from_features).
+    fn item_from_features<N: AsRef<str>>(&self, features: &[(N, f32)]) -> Result<Vec<f32>>;
+
+    /// The model with more vectors of users and of items, behind those that it has.
+    #[doc(hidden)]
+    fn extended(self, users: &[f32], items: &[f32]) -> Self;
+
+    /// The scores of every item for someone who is known by features alone.
+    ///
+    /// # Errors
+    /// As [`user_from_features`](Self::user_from_features).
+    fn scores_of_new_user<N: AsRef<str>>(&self, features: &[(N, f32)]) -> Result<Vec<f32>> {
+        let vector = self.user_from_features(features)?;
+        Ok(self.as_factors().expect("a model of vectors").scores_of(&vector))
+    }
+
+    /// The `count` items of highest score for someone who is known by features alone.
+    ///
+    /// # Errors
+    /// As [`user_from_features`](Self::user_from_features).
+    fn recommend_to_new_user<N: AsRef<str>>(
+        &self,
+        features: &[(N, f32)],
+        count: usize,
+    ) -> Result<Vec<Scored>> {
+        let mut best = TopK::new(count);
+        best.offer(&self.scores_of_new_user(features)?, 0);
+        Ok(ranked(best))
+    }
+
+    /// The model with users who are known by features alone, numbered on from those it has.
+    ///
+    /// # Errors
+    /// As [`user_from_features`](Self::user_from_features).
+    fn with_new_users<N: AsRef<str>>(self, users: &[Vec<(N, f32)>]) -> Result<Self> {
+        let vectors = all_new(users, |features| self.user_from_features(features))?;
+        Ok(self.extended(&vectors, &[]))
+    }
+
+    /// The model with items that are known by features alone, numbered on from those it has.
+    ///
+    /// # Errors
+    /// As [`user_from_features`](Self::user_from_features).
+    fn with_new_items<N: AsRef<str>>(self, items: &[Vec<(N, f32)>]) -> Result<Self> {
+        let vectors = all_new(items, |features| self.item_from_features(features))?;
+        Ok(self.extended(&[], &vectors))
+    }
+}
+
+/// The vectors of several, one after the other.
+fn all_new<R>(rows: &[R], vector: impl Fn(&R) -> Result<Vec<f32>>) -> Result<Vec<f32>> {
+    let vectors = rows.iter().enumerate();
+    let vectors = vectors.map(|(at, row)| vector(row).map_err(|error| error.within(format!("new one {at}"))));
+    Ok(vectors.collect::<Result<Vec<_>>>()?.concat())
+}
+
 /// A model that says what of a history made a score.
 pub trait Explain: FoldIn {
     /// What each item of a history adds to the score of `item`, the most first; their sum is the score that

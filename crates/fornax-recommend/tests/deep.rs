@@ -6,8 +6,8 @@ mod common;
 use common::{Log, by_threads, random_log};
 use fornax_core::{Backend, Flex, NdArray, Result};
 use fornax_recommend::{
-    Duplicates, Evaluation, Features, FoldIn, Index, Interactions, ItemIndex, MarkovChain, NeuMf, Popularity,
-    RankingMetric, Recommender, SasRec, Score, StoredModel, TwoTower, UserIndex, synthetic,
+    ColdStart, Duplicates, Evaluation, Features, FoldIn, Index, Interactions, ItemIndex, MarkovChain, NeuMf,
+    Popularity, RankingMetric, Recommender, SasRec, Score, StoredModel, TwoTower, UserIndex, synthetic,
 };
 
 fn neu_mf() -> NeuMf {
@@ -132,6 +132,18 @@ fn features_stand_in_the_towers() {
         let same = log.items().as_slice().iter().position(|other| other % 2 == item % 2).unwrap();
         assert!((score - scores[same]).abs() < 1e-6);
     }
+    // Who is known by features alone has the vector that the same features make of a known one.
+    for towers in [two_tower(), two_tower().hidden([6, 5]), two_tower().normalize(false).temperature(1.0)] {
+        let model = towers.epochs(1).fit_with::<Flex>(&log, None, Some(&kinds), Default::default()).unwrap();
+        for (place, item) in log.items().as_slice().iter().enumerate() {
+            let vector = model.item_from_features(&[(["even", "odd"][*item as usize % 2], 1.0)]).unwrap();
+            let known = model.factors().item(ItemIndex::new(place as u32)).unwrap();
+            assert!(vector.iter().zip(known).all(|(a, b)| (a - b).abs() < 1e-5), "{vector:?} {known:?}");
+        }
+        let new = model.clone().with_new_items(&[vec![("odd", 1.0)], vec![]]).unwrap();
+        assert_eq!(new.item_count(), model.item_count() + 2);
+        assert!(model.with_new_items(&[vec![("red", 1.0)]]).is_err());
+    }
     let smaller = timed(40, 10, 200);
     let error = two_tower().fit_with::<Flex>(&smaller, None, Some(&kinds), Default::default()).unwrap_err();
     assert_eq!(error.to_string(), "features of items: found 30, wanted 10, as in the interactions");
@@ -169,6 +181,13 @@ fn files_give_the_model_back() {
     }
     check(neu_mf().hidden([8, 6, 4]).epochs(1).fit(&log).unwrap(), &log, &path);
     check(two_tower().epochs(1).fit(&log).unwrap(), &log, &path);
+    let kinds = log.items().as_slice().iter().map(|&item| (item, ["even", "odd"][item as usize % 2], 1.0));
+    let kinds = Features::new(log.items(), kinds.collect::<Vec<_>>()).unwrap();
+    let model =
+        two_tower().hidden([6]).epochs(1).fit_with::<Flex>(&log, None, Some(&kinds), Default::default());
+    let model = model.unwrap();
+    let wanted = model.item_from_features(&[("odd", 2.0)]).unwrap();
+    assert_eq!(check(model, &log, &path).model().item_from_features(&[("odd", 2.0)]).unwrap(), wanted);
     check(MarkovChain::new().fit(&log).unwrap(), &log, &path);
     let model = sas_rec().fit(&log).unwrap();
     let wanted = model.vector_from(&[ItemIndex::new(3), ItemIndex::new(5)]).unwrap();

@@ -83,8 +83,8 @@ pub mod prelude {
     };
     pub use fornax_optim::{Adadelta, Adagrad, Adam, AdamW, Adamax, Lion, Nadam, RMSprop, SGD, Schedule};
     pub use fornax_recommend::{
-        Bpr, Duplicates, Ease, Evaluation, Explain, Filter, FoldIn, Ials, Interactions, LightFm, Popularity,
-        PureSvd, RankingMetric, Recommend, Score, Similar, SimilarUsers, TruncatedSvd, movielens,
+        Bpr, ColdStart, Duplicates, Ease, Evaluation, Explain, Filter, FoldIn, Ials, Interactions, LightFm,
+        Popularity, PureSvd, RankingMetric, Recommend, Score, Similar, SimilarUsers, TruncatedSvd, movielens,
     };
     pub use fornax_sequence::crf::{CRF, CrfLoss};
     pub use fornax_sequence::ctc::{Ctc, CtcDecoder};

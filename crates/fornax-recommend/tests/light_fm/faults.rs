@@ -1,6 +1,6 @@
 //! What cannot be fitted, or is not known, is an error.
 
-use fornax_recommend::{Duplicates, Features, ItemIndex, LightFm, Loss};
+use fornax_recommend::{ColdStart, Duplicates, Features, ItemIndex, LightFm, Loss};
 
 use crate::common::Log;
 use crate::{LOSSES, log};

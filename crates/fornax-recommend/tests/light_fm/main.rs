@@ -8,8 +8,8 @@ mod planted;
 
 use common::{Log, by_threads, random_log};
 use fornax_recommend::{
-    Duplicates, FeatureVectors, Features, Filter, Index, ItemIndex, LightFm, LightFmModel, Loss, Recommend,
-    Recommender, Score, UserIndex,
+    ColdStart, Duplicates, FeatureVectors, Features, Filter, Index, ItemIndex, LightFm, LightFmModel, Loss,
+    Recommend, Recommender, Score, UserIndex,
 };
 
 const LOSSES: [Loss; 3] = [Loss::Warp, Loss::Bpr, Loss::Logistic];

@@ -2,7 +2,8 @@
 
 use fornax_core::Philox;
 use fornax_recommend::{
-    Duplicates, Features, Filter, Index, ItemIndex, LightFm, Loss, Recommend, Score, Similar, UserIndex,
+    ColdStart, Duplicates, Features, Filter, Index, ItemIndex, LightFm, Loss, Recommend, Score, Similar,
+    UserIndex,
 };
 
 use crate::common::Log;

@@ -1,9 +1,7 @@
 //! Models that are trained by gradient descent, on any backend: [`NeuMf`], [`TwoTower`], [`SasRec`].
 
-mod bags;
 mod multilayer_perceptron;
 mod neu_mf;
-mod sampled_softmax;
 mod sas_rec;
 mod two_tower;
 

@@ -24,6 +24,34 @@ impl Dense {
         Ok(Self { kernel: weight("kernel")?, bias: weight("bias")? })
     }
 
+    pub(super) fn arrays(&self, name: &str) -> [(String, Array); 2] {
+        let units = self.bias.len();
+        let kernel = Array::from_vec([self.kernel.len() / units, units], self.kernel.clone());
+        [
+            (format!("{name}/kernel"), kernel.expect("as many elements as its shape has")),
+            (format!("{name}/bias"), Array::from(self.bias.clone())),
+        ]
+    }
+
+    /// What [`arrays`](Self::arrays) gave of a layer on `inputs` elements.
+    pub(super) fn from_arrays(arrays: &MappedArrays, name: &str, inputs: usize) -> Result<Self> {
+        let (shape, kernel) = arrays.floats(&format!("{name}/kernel"))?;
+        let (_, bias) = arrays.floats(&format!("{name}/bias"))?;
+        if bias.is_empty() || shape != [inputs, bias.len()] {
+            let wanted = format!("[{inputs}, {}]", bias.len().max(1));
+            return Err(Error::shape(name, format!("{shape:?}"), wanted));
+        }
+        Ok(Self { kernel: kernel.to_vec(), bias: bias.to_vec() })
+    }
+
+    /// The layer, if it has so many units.
+    pub(super) fn checked(self, units: usize) -> Result<Self> {
+        match self.bias.len() == units {
+            true => Ok(self),
+            false => Err(Error::shape("last dense layer", self.bias.len(), units)),
+        }
+    }
+
     /// `x W` for rows of inputs.
     pub(super) fn product(&self, x: &[f32]) -> Vec<f32> {
         let (units, inputs) = (self.bias.len(), self.kernel.len() / self.bias.len());
@@ -51,40 +79,33 @@ impl MultilayerPerceptron {
         })
     }
 
-    /// The weights by name.
-    pub(super) fn arrays(&self) -> impl Iterator<Item = (String, Array)> {
-        self.0.iter().enumerate().flat_map(|(at, layer)| {
-            let units = layer.bias.len();
-            let kernel = Array::from_vec([layer.kernel.len() / units, units], layer.kernel.clone());
-            [
-                (format!("dense_{at}/kernel"), kernel.expect("as many elements as its shape has")),
-                (format!("dense_{at}/bias"), Array::from(layer.bias.clone())),
-            ]
-        })
+    /// How many layers there are.
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
     }
 
-    /// What [`arrays`](Self::arrays) gave of so many layers, from `inputs` to `units`.
+    /// The units of the last layer, where there is one.
+    pub(super) fn units(&self) -> Option<usize> {
+        self.0.last().map(|layer| layer.bias.len())
+    }
+
+    /// The weights by name.
+    pub(super) fn arrays(&self, name: &str) -> impl Iterator<Item = (String, Array)> {
+        self.0.iter().enumerate().flat_map(move |(at, layer)| layer.arrays(&format!("{name}/dense_{at}")))
+    }
+
+    /// What [`arrays`](Self::arrays) gave of so many layers on `inputs` elements.
     pub(super) fn from_arrays(
         arrays: &MappedArrays,
+        name: &str,
         count: usize,
-        [inputs, units]: [usize; 2],
+        inputs: usize,
     ) -> Result<Self> {
-        let mut width = inputs;
-        let layers = (0..count).map(|at| {
-            let name = format!("dense_{at}/kernel");
-            let (shape, kernel) = arrays.floats(&name)?;
-            let (_, bias) = arrays.floats(&format!("dense_{at}/bias"))?;
-            if bias.is_empty() || shape != [width, bias.len()] {
-                let wanted = format!("[{width}, {}]", bias.len());
-                return Err(Error::shape(name, format!("{shape:?}"), wanted));
-            }
-            width = bias.len();
-            Ok(Dense { kernel: kernel.to_vec(), bias: bias.to_vec() })
-        });
-        let layers = layers.collect::<Result<Vec<_>>>()?;
-        match width == units {
-            true => Ok(Self(layers)),
-            false => Err(Error::shape("last dense layer", width, units)),
+        let mut layers: Vec<Dense> = vec![];
+        for at in 0..count {
+            let width = layers.last().map_or(inputs, |layer| layer.bias.len());
+            layers.push(Dense::from_arrays(arrays, &format!("{name}/dense_{at}"), width)?);
         }
+        Ok(Self(layers))
     }
 }

@@ -279,7 +279,7 @@ impl StoredModel for NeuMfModel {
             let array = Array::from_vec([values.len() / width, width], values.to_vec());
             arrays.push((name.into(), array.expect("rows of one width")));
         }
-        arrays.extend(self.others.arrays());
+        arrays.extend(self.others.arrays("mlp"));
         arrays.push(("output".into(), Array::from(self.output.clone())));
         (json(&self.header), arrays)
     }
@@ -305,7 +305,10 @@ impl StoredModel for NeuMfModel {
         if output.len() != last {
             return Err(Error::shape("output", output.len(), last));
         }
-        let others = MultilayerPerceptron::from_arrays(arrays, others.len(), [width, last])?;
+        let others = MultilayerPerceptron::from_arrays(arrays, "mlp", others.len(), width)?;
+        if others.units().unwrap_or(width) != last {
+            return Err(Error::shape("hidden", format!("{:?}", others.units()), last));
+        }
         Ok(Self { factors, first: [users?, items?], others, output, header })
     }
 }

@@ -4,20 +4,19 @@ mod loss;
 mod model;
 mod side;
 mod training;
-mod vectors;
 
 use fornax_core::{Error, Philox, Result};
 
 use super::factors::Factors;
 use crate::features::Features;
 use crate::ids::{Index, ItemIndex, UserIndex};
+use crate::models::feature_vectors::FeatureVectors;
 use crate::sparse::UserItems;
 use side::Side;
 use training::Training;
 
 pub use loss::Loss;
 pub use model::LightFmModel;
-pub use vectors::FeatureVectors;
 
 /// Embeddings `e_f` and biases `b_f` of features. A user or item is the weighted sum of its features,
 ///
@@ -184,10 +183,10 @@ impl LightFm {
         );
         let model = LightFmModel {
             factors,
-            user_features: FeatureVectors::new(user_features, width, user_ones, |at| {
+            user_features: FeatureVectors::new(user_features, width, Some(user_ones), |at| {
                 training.users.feature(at)
             }),
-            item_features: FeatureVectors::new(item_features, width, item_ones, |at| {
+            item_features: FeatureVectors::new(item_features, width, Some(item_ones), |at| {
                 training.items.feature(at)
             }),
             losses,

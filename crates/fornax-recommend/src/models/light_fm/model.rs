@@ -2,17 +2,16 @@
 
 use std::ops::Range;
 
-use fornax_core::linalg::TopK;
 use fornax_core::{Array, Error, Result};
 use fornax_data::archive::MappedArrays;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
-use super::vectors::{FeatureVectors, StoredNames};
 use crate::ids::{ItemIndex, UserIndex};
 use crate::models::factors::Factors;
+use crate::models::feature_vectors::{FeatureVectors, StoredNames};
 use crate::models::stored::{self, StoredModel, json};
-use crate::recommend::{Score, Scored, Similar, ranked};
+use crate::recommend::{ColdStart, Score, Scored, Similar};
 use crate::sparse::UserItems;
 
 /// A fitted [`LightFm`](super::LightFm).
@@ -20,7 +19,7 @@ use crate::sparse::UserItems;
 /// Users and items that it was not fitted on are known by their features:
 ///
 /// ```
-/// use fornax_recommend::{Duplicates, Features, Filter, Interactions, ItemIndex, Index, LightFm, Recommend};
+/// use fornax_recommend::{ColdStart, Duplicates, Features, Filter, Interactions, ItemIndex, Index, LightFm, Recommend};
 ///
 /// let log = [("ann", "Alien"), ("ann", "Solaris"), ("bob", "Heat"), ("bob", "Ronin"), ("cid", "Alien"), ("dan", "Ronin")];
 /// let log = Interactions::from_events(log, Duplicates::Error)?;
@@ -67,45 +66,20 @@ impl LightFmModel {
     pub fn losses(&self) -> &[f64] {
         &self.losses
     }
+}
 
-    /// The scores of every item for someone who is known by features alone; who has none gets the biases of items.
-    ///
-    /// # Errors
-    /// If a feature is not known or comes twice, or a weight is not finite.
-    pub fn scores_of_new_user<N: AsRef<str>>(&self, features: &[(N, f32)]) -> Result<Vec<f32>> {
-        Ok(self.factors.scores_of(&self.user_features.represent(features)?))
+/// Someone without features gets the biases of items.
+impl ColdStart for LightFmModel {
+    fn user_from_features<N: AsRef<str>>(&self, features: &[(N, f32)]) -> Result<Vec<f32>> {
+        self.user_features.represent(features)
     }
 
-    /// The `count` items of highest score for someone who is known by features alone.
-    ///
-    /// # Errors
-    /// As [`scores_of_new_user`](Self::scores_of_new_user).
-    pub fn recommend_to_new_user<N: AsRef<str>>(
-        &self,
-        features: &[(N, f32)],
-        count: usize,
-    ) -> Result<Vec<Scored>> {
-        let mut best = TopK::new(count);
-        best.offer(&self.scores_of_new_user(features)?, 0);
-        Ok(ranked(best))
+    fn item_from_features<N: AsRef<str>>(&self, features: &[(N, f32)]) -> Result<Vec<f32>> {
+        self.item_features.represent(features)
     }
 
-    /// The model with users who are known by features alone, numbered on from those it has.
-    ///
-    /// # Errors
-    /// As [`scores_of_new_user`](Self::scores_of_new_user).
-    pub fn with_new_users<N: AsRef<str>>(self, users: &[Vec<(N, f32)>]) -> Result<Self> {
-        let users = self.user_features.represent_all(users)?;
-        Ok(Self { factors: self.factors.extended(&users, &[]), ..self })
-    }
-
-    /// The model with items that are known by features alone, numbered on from those it has.
-    ///
-    /// # Errors
-    /// As [`scores_of_new_user`](Self::scores_of_new_user).
-    pub fn with_new_items<N: AsRef<str>>(self, items: &[Vec<(N, f32)>]) -> Result<Self> {
-        let items = self.item_features.represent_all(items)?;
-        Ok(Self { factors: self.factors.extended(&[], &items), ..self })
+    fn extended(self, users: &[f32], items: &[f32]) -> Self {
+        Self { factors: self.factors.extended(users, items), ..self }
     }
 }
 
@@ -167,7 +141,7 @@ impl StoredModel for LightFmModel {
             return Err(Error::mismatch("vectors", format!("{width} elements"), "at least 3"));
         }
         let features = |names, side: usize| {
-            FeatureVectors::from_parts(names, arrays, ARRAYS[side], width, width - 1 - side)
+            FeatureVectors::from_parts(names, arrays, ARRAYS[side], width, Some(width - 1 - side))
         };
         Ok(Self {
             user_features: features(user_features, 0)?,

@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 use crate::features::{Features, normalize};
 use crate::ids::{FeatureIndex, Ids, Index};
 
-/// The vectors of the named features of users or items, as wide as those of [`Factors`](crate::Factors): the embedding, then
-/// of users' features the bias and a 1, of items' a 1 and the bias.
+/// The vectors of the named features of users or items. Those of [`LightFm`](crate::LightFm) are as wide as those of
+/// [`Factors`](crate::Factors): the embedding, then of users' features the bias and a 1, of items' a 1 and the bias.
 ///
 /// ```
 /// use fornax_recommend::{Duplicates, Features, Interactions, LightFm};
@@ -26,29 +26,35 @@ pub struct FeatureVectors {
     names: Ids<String, FeatureIndex>,
     normalized: bool,
     width: usize,
-    ones: usize,
+    /// Which element is 1 whatever the features are.
+    one: Option<usize>,
     /// `[names, width]`.
     vectors: Floats,
 }
 
 /// What a file says of them, beside the vectors.
 #[derive(Serialize, Deserialize)]
-pub(super) struct StoredNames {
+pub(in crate::models) struct StoredNames {
     names: Vec<String>,
     normalized: bool,
 }
 
 impl FeatureVectors {
     /// Of the names of some features, with their vectors in turn.
-    pub(super) fn new<'a, X: Index>(
+    pub(in crate::models) fn new<'a, X: Index>(
         features: &Features<X>,
         width: usize,
-        ones: usize,
+        one: Option<usize>,
         vector: impl Fn(usize) -> &'a [f32],
     ) -> Self {
         let names = features.names().clone();
         let vectors: Vec<f32> = (0..names.len()).flat_map(|at| &vector(at)[..width]).copied().collect();
-        Self { names, normalized: features.is_normalized(), width, ones, vectors: vectors.into() }
+        Self { names, normalized: features.is_normalized(), width, one, vectors: vectors.into() }
+    }
+
+    /// Of no feature.
+    pub(in crate::models) fn none(width: usize) -> Self {
+        Self { names: Ids::default(), normalized: false, width, one: None, vectors: vec![].into() }
     }
 
     /// The names of features.
@@ -68,12 +74,12 @@ impl FeatureVectors {
         &self.vectors[feature.get() * self.width..][..self.width]
     }
 
-    pub(super) fn is_finite(&self) -> bool {
+    pub(in crate::models) fn is_finite(&self) -> bool {
         self.vectors.iter().all(|x| x.is_finite())
     }
 
     /// The vector of someone or something with these features.
-    pub(super) fn represent(&self, given: &[(impl AsRef<str>, f32)]) -> Result<Vec<f32>> {
+    pub(in crate::models) fn represent(&self, given: &[(impl AsRef<str>, f32)]) -> Result<Vec<f32>> {
         let mut features = Vec::with_capacity(given.len());
         for (name, weight) in given {
             let (name, weight) = (name.as_ref(), *weight);
@@ -94,36 +100,29 @@ impl FeatureVectors {
         for (&feature, &weight) in features.iter().zip(&weights) {
             out.iter_mut().zip(self.at(feature)).for_each(|(out, x)| *out += weight * x);
         }
-        out[self.ones] = 1.0;
+        if let Some(one) = self.one {
+            out[one] = 1.0;
+        }
         match out.iter().all(|x| x.is_finite()) {
             true => Ok(out),
             false => Err(Error::data("features", "weights whose sum is not finite", "smaller ones")),
         }
     }
 
-    /// The vectors of several, one after the other.
-    pub(super) fn represent_all(&self, rows: &[Vec<(impl AsRef<str>, f32)>]) -> Result<Vec<f32>> {
-        let vectors = rows
-            .iter()
-            .enumerate()
-            .map(|(at, given)| self.represent(given).map_err(|error| error.within(format!("new one {at}"))));
-        Ok(vectors.collect::<Result<Vec<_>>>()?.concat())
-    }
-
     /// What goes to a file.
-    pub(super) fn parts(&self) -> (StoredNames, Array) {
+    pub(in crate::models) fn parts(&self) -> (StoredNames, Array) {
         let names = self.names.as_slice().to_vec();
         let array = Array::from_vec([self.names.len(), self.width], self.vectors.to_vec());
         (StoredNames { names, normalized: self.normalized }, array.expect("a vector for each name"))
     }
 
     /// What [`parts`](Self::parts) gave, under a name.
-    pub(super) fn from_parts(
+    pub(in crate::models) fn from_parts(
         stored: StoredNames,
         arrays: &MappedArrays,
         name: &str,
         width: usize,
-        ones: usize,
+        one: Option<usize>,
     ) -> Result<Self> {
         let mut names = Ids::default();
         for name in stored.names {
@@ -137,6 +136,6 @@ impl FeatureVectors {
         if shape != [names.len(), width] {
             return Err(Error::shape(name, format!("{shape:?}"), format!("{:?}", [names.len(), width])));
         }
-        Ok(Self { names, normalized: stored.normalized, width, ones, vectors })
+        Ok(Self { names, normalized: stored.normalized, width, one, vectors })
     }
 }

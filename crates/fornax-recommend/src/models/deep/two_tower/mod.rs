@@ -1,23 +1,30 @@
 //! [`TwoTower`]: a tower of layers for users and one for items (Covington, Adams and Sargin, RecSys 2016; Yi et al., RecSys 2019).
 
+mod bags;
+mod model;
+mod sampled_softmax;
+mod sampler;
+
 use fornax_core::ops::Activation;
-use fornax_core::{Array, Backend, Error, Philox, Result};
-use fornax_data::archive::MappedArrays;
-use fornax_data::{Batch, Dataset};
+use fornax_core::{Array, Backend, Error, Result};
 use fornax_layers::layers::{Concatenate, Dense as DenseLayer, UnitNormalization};
 use fornax_layers::{Apply, Functional, LayerExt, Network, Symbolic, input, setters};
+use fornax_train::Fit;
 use fornax_train::losses::Loss;
-use fornax_train::{Fit, History};
-use serde_json::Value as Json;
 
-use super::bags::{Bags, EmbeddingBag};
-use super::sampled_softmax::SampledSoftmax;
+pub use model::TwoTowerModel;
+
+use super::multilayer_perceptron::{Dense, MultilayerPerceptron};
 use super::{Training, check_counts, training_setters};
 use crate::features::Features;
 use crate::ids::{Index, ItemIndex, UserIndex};
-use crate::models::factors::{Factors, by_factors};
-use crate::models::stored::{self, StoredModel, json};
+use crate::models::factors::Factors;
+use crate::models::feature_vectors::FeatureVectors;
 use crate::sparse::UserItems;
+use bags::{Bags, EmbeddingBag};
+use model::Tower;
+use sampled_softmax::SampledSoftmax;
+use sampler::Sampler;
 
 /// `s_uv = m_u · q_v`: the vectors are what two towers of dense layers make of the sums `sum over f of w_f e_f` of vectors of the features of a user or
 /// item, by default of the user or item alone.
@@ -50,13 +57,6 @@ pub struct TwoTower {
     temperature: f64,
     negatives: usize,
     training: Training,
-}
-
-/// A fitted [`TwoTower`]. It scores on the CPU, whatever it was trained on.
-#[derive(Clone, Debug)]
-pub struct TwoTowerModel {
-    factors: Factors,
-    history: History,
 }
 
 impl TwoTower {
@@ -118,7 +118,9 @@ impl TwoTower {
         let loss = Loss::custom(SampledSoftmax { temperature: self.temperature });
         let (network, history) = self.training.run(network, loss, &set, fit)?;
         let factors = vectors(&network, [&users, &items])?;
-        Ok(TwoTowerModel { factors, history })
+        let towers =
+            [self.tower(&network, "user", user_features)?, self.tower(&network, "item", item_features)?];
+        Ok(TwoTowerModel { factors, towers: towers.into(), history })
     }
 
     fn check(&self, matrix: &UserItems) -> Result<()> {
@@ -136,6 +138,29 @@ impl TwoTower {
             true => Ok(()),
             false => Err(Error::argument("temperature", self.temperature, "a finite number above 0")),
         }
+    }
+
+    /// The tower of one side, for those who are known by features alone.
+    fn tower<B: Backend, X: Index>(
+        &self,
+        network: &Network<B>,
+        name: &str,
+        features: Option<&Features<X>>,
+    ) -> Result<Tower> {
+        let table = network.weight(&format!("{name}_features/embeddings"))?.to_f32();
+        let features = match features {
+            Some(features) => FeatureVectors::new(features, self.dimension, None, |at| {
+                &table[at * self.dimension..][..self.dimension]
+            }),
+            None => FeatureVectors::none(self.dimension),
+        };
+        let layers = (0..self.hidden.len()).map(|at| Dense::of(network, &format!("{name}_dense_{at}")));
+        let layers = MultilayerPerceptron::new(layers.collect::<Result<_>>()?);
+        let output = match self.hidden.is_empty() {
+            true => None,
+            false => Some(Dense::of(network, &format!("{name}_output"))?),
+        };
+        Ok(Tower { features, layers, output, normalize: self.normalize })
     }
 
     /// From the features of a user, `[batch, 1, features]`, and of items, `[batch, items, features]`, each with weights, to
@@ -162,58 +187,6 @@ impl TwoTower {
         let vectors = Concatenate::new().axis(1).apply([&tower(0)?, &tower(1)?])?;
         let inputs = inputs.each_ref();
         Functional::new(inputs, &vectors).seed(self.training.seed).device(device).build()
-    }
-}
-
-/// Makes the batches of a training: each interaction with drawn items.
-struct Sampler {
-    bags: [Bags; 2],
-    negatives: usize,
-    /// `ln Q` of each item.
-    log_q: Vec<f32>,
-}
-
-impl Sampler {
-    fn new(matrix: &UserItems, bags: [Bags; 2], negatives: usize) -> Self {
-        let mut counts = vec![0usize; matrix.columns()];
-        matrix.indices().iter().for_each(|&item| counts[item as usize] += 1);
-        let even = negatives as f64 / counts.len() as f64;
-        let log_q = counts.iter().map(|&count| (count as f64 / matrix.len() as f64 + even).ln() as f32);
-        Self { bags, negatives, log_q: log_q.collect() }
-    }
-
-    /// The numbers of users and items; [`batch`](Self::batch) puts features in their place.
-    fn dataset(&self, matrix: &UserItems) -> Result<Dataset> {
-        let pairs = matrix.entries().map(|(user, item, _)| (user.get() as i32, item.get() as i32));
-        let (users, items): (Vec<i32>, Vec<i32>) = pairs.unzip();
-        let shape = [matrix.len(), 1, 1];
-        let weights = Array::from_vec(shape, vec![1.0; matrix.len()])?;
-        let inputs = vec![
-            Array::from_i32(shape, users)?,
-            weights.clone(),
-            Array::from_i32(shape, items)?,
-            weights.clone(),
-        ];
-        Dataset::from_parts(inputs, vec![weights])
-    }
-
-    fn batch(&self, batch: Batch, mut random: Philox) -> Result<Batch> {
-        let [users, positives] = [0, 2].map(|at: usize| batch.inputs[at].to_i32());
-        let mut items = vec![];
-        for item in positives {
-            items.push(item as u32);
-            items.extend((0..self.negatives).map(|_| random.below(self.log_q.len()) as u32));
-        }
-        let users: Vec<u32> = users.into_iter().map(|user| user as u32).collect();
-        let targets = items.iter().flat_map(|&item| [item as f32, self.log_q[item as usize]]).collect();
-        let targets = Array::from_vec([users.len(), 1 + self.negatives, 2], targets)?;
-        let [user_ids, user_weights] = self.bags[0].inputs(&users, 1)?;
-        let [item_ids, item_weights] = self.bags[1].inputs(&items, 1 + self.negatives)?;
-        Ok(Batch {
-            inputs: vec![user_ids, user_weights, item_ids, item_weights],
-            targets: vec![targets],
-            ..batch
-        })
     }
 }
 
@@ -246,59 +219,3 @@ fn vectors<B: Backend>(network: &Network<B>, [users, items]: [&Bags; 2]) -> Resu
 
 /// Vectors that are made together.
 const BATCH: usize = 1024;
-
-impl TwoTowerModel {
-    /// The vectors of users and of items.
-    pub fn factors(&self) -> &Factors {
-        &self.factors
-    }
-
-    /// The loss of each epoch.
-    pub fn history(&self) -> &History {
-        &self.history
-    }
-}
-
-by_factors!(TwoTowerModel);
-
-impl StoredModel for TwoTowerModel {
-    const KIND: &'static str = "two-tower";
-
-    fn parts(&self) -> (Json, Vec<(String, Array)>) {
-        (json(&self.history), self.factors.arrays())
-    }
-
-    fn from_parts(history: Json, arrays: &MappedArrays, _: &UserItems) -> Result<Self> {
-        Ok(Self { factors: Factors::from_arrays(arrays)?, history: stored::settings(history)? })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// Two of four interactions are with item 0; with two even draws more, of three items.
-    #[test]
-    fn batches_have_drawn_items_and_the_logarithm_of_how_often_they_come() {
-        let matrix =
-            UserItems::from_entries(2, 3, [(0, 0, 1.0), (0, 1, 1.0), (1, 0, 1.0), (1, 2, 1.0)]).unwrap();
-        let bags = || [Bags::new::<UserIndex>(None, 2).unwrap(), Bags::new::<ItemIndex>(None, 3).unwrap()];
-        let wanted = |count: f32, even: f32| (count / 4.0 + even).ln();
-        let close =
-            |found: &[f32], wanted: [f32; 3]| found.iter().zip(wanted).all(|(a, b)| (a - b).abs() < 1e-6);
-        let sampler = Sampler::new(&matrix, bags(), 0);
-        assert!(close(&sampler.log_q, [2.0, 1.0, 1.0].map(|count| wanted(count, 0.0))));
-        let sampler = Sampler::new(&matrix, bags(), 2);
-        assert!(close(&sampler.log_q, [2.0, 1.0, 1.0].map(|count| wanted(count, 2.0 / 3.0))));
-        let set = sampler.dataset(&matrix).unwrap();
-        let all = fornax_data::Batches::new(&set, 4).unwrap().epoch(0).next().unwrap().unwrap();
-        let batch = sampler.batch(all, Philox::new(3)).unwrap();
-        assert_eq!(batch.inputs[0].to_i32(), [0, 0, 1, 1]);
-        assert_eq!(batch.inputs[2].shape(), [4, 3, 1]);
-        let items = batch.inputs[2].to_i32();
-        assert_eq!(items.iter().step_by(3).copied().collect::<Vec<i32>>(), [0, 1, 0, 2]);
-        for (item, target) in items.into_iter().zip(batch.targets[0].to_f32().chunks_exact(2)) {
-            assert_eq!(target, [item as f32, sampler.log_q[item as usize]]);
-        }
-    }
-}
