@@ -203,6 +203,7 @@ fn settings_are_those_of_the_model() {
         ("ease --factors 3", "--factors: found 3, wanted a setting of ease: regularization"),
         ("popularity --alpha 2", "--alpha: found 2, wanted none: popularity has no settings"),
         ("bpr --dropout 0.1", "a setting of bpr: factors, regularization, learning-rate, iterations"),
+        ("bpr --weighted", "--weighted: found given, wanted none: values do not count for bpr"),
         ("ials --factors 0", "factors: found 0, wanted at least 1"),
         ("ials --regularization NaN", "regularization: found NaN"),
         ("sas", "possible values: popularity, pure-svd"),

@@ -24,7 +24,8 @@ pub(super) struct Compare {
     /// Settings of models, with commas between: ials.factors=64,bpr.learning-rate=0.05.
     #[arg(long, value_name = "MODEL.SETTING=VALUE", value_delimiter = ',')]
     set: Vec<Assignment>,
-    /// Use the values of the log as weights; without it, every interaction counts as 1.
+    /// Use the values of the log as weights, in models in which they can count; without it, every interaction counts
+    /// as 1.
     #[arg(long)]
     weighted: bool,
     /// The share of each item's interactions that is held out.

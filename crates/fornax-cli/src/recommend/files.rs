@@ -39,8 +39,8 @@ pub(super) struct List {
     /// Users, each of whom gets a list of what they do not have.
     #[arg(required_unless_present = "history")]
     users: Vec<String>,
-    /// In place of users: the items, with commas between, of someone whom the model does not know; from the oldest to the newest
-    /// for a model that goes by the order.
+    /// In place of users: the items, with commas between, of someone whom the model does not know; from the oldest
+    /// to the newest for sas-rec and markov-chain.
     #[arg(long, value_delimiter = ',', conflicts_with = "users")]
     history: Vec<String>,
     /// Items of a list.
@@ -68,6 +68,10 @@ pub(super) struct Alike {
 impl Train {
     pub(super) fn run(&self) -> Result<()> {
         self.model.settings(&self.settings)?;
+        if self.weighted && !self.model.has_weights() {
+            let wanted = format!("none: values do not count for {}", self.model);
+            return Err(Error::argument("--weighted", "given", wanted));
+        }
         if let Some(folder) =
             self.output.parent().filter(|folder| !folder.as_os_str().is_empty() && !folder.is_dir())
         {

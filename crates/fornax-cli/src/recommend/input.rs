@@ -12,8 +12,8 @@ use super::Log;
 /// Where the log is and how it is written.
 #[derive(Args)]
 pub(super) struct Input {
-    /// A folder with a MovieLens set, or a file with a line for each interaction: of fields with something between, or a JSON object
-    /// (.jsonl, .ndjson). Files may be gzipped.
+    /// A folder with a MovieLens set, or a file with a line for each interaction: fields with something between, or
+    /// a JSON object (.jsonl, .ndjson). Files may be gzipped.
     path: PathBuf,
     /// What stands between the fields of the file [default: ,].
     #[arg(long)]

@@ -28,11 +28,11 @@ pub(super) enum Kind {
     Ials,
     /// Weights between items in closed form.
     Ease,
-    /// Neural matrix factorization; takes minutes.
+    /// Neural matrix factorization; slow.
     NeuMf,
-    /// A vector of each user and of each item under a sampled softmax; takes minutes.
+    /// A vector of each user and of each item under a sampled softmax; slow.
     TwoTower,
-    /// A Transformer over each user's last items; takes minutes and needs times.
+    /// A Transformer over each user's last items; slow, and needs times.
     SasRec,
     /// What most often comes behind a user's last item; needs times.
     MarkovChain,
@@ -57,6 +57,11 @@ impl<M: StoredModel> Fitted for M {
 }
 
 impl Kind {
+    /// Whether values of interactions count.
+    pub(super) fn has_weights(self) -> bool {
+        !matches!(self, Self::Bpr | Self::NeuMf | Self::TwoTower | Self::SasRec | Self::MarkovChain)
+    }
+
     /// That the model has these settings, and the log what the model needs.
     pub(super) fn check(self, given: &Settings, log: &Log) -> Result<()> {
         self.settings(given)?;
@@ -70,7 +75,8 @@ impl Kind {
         Ok(())
     }
 
-    /// The model of a log, with its defaults for what is not given. `weighted`: values of the log are weights, else all are 1.
+    /// The model of a log, with its defaults for what is not given. `weighted`: values of the log are weights, else
+    /// all are 1.
     pub(super) fn fit(
         self,
         given: &Settings,

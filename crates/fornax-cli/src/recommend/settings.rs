@@ -1,4 +1,4 @@
-//! The settings of models: as options of `train`, as `--set` of `compare`, and what they are where they are not given.
+//! The settings of models: as options of `train`, as `--set` of `compare`, and their defaults.
 
 use std::fmt::{self, Display};
 
@@ -54,7 +54,8 @@ settings! {
     frequency: f64 = "frequency",
     /// Items that are drawn at most for an interaction.
     max_sampled: usize = "max-sampled",
-    /// Items that are drawn for each interaction, of what the user does not have (of two-tower: of all, beside those of the batch).
+    /// Items that are drawn for each interaction: of what the user does not have; of logistic-mf of all; of two-tower
+    /// of all, beside those of the batch.
     negatives: usize = "negatives",
     /// Interactions (of sas-rec: users) a step.
     batch_size: usize = "batch-size",
