@@ -4,8 +4,8 @@ use std::ops::Range;
 
 use fornax_core::Philox;
 use fornax_recommend::{
-    Duplicates, Evaluation, Index, Interactions, ItemIndex, Popularity, RankingMetric, RankingReport,
-    RatingErrors, Score, SparseMatrix, Split, UserIndex,
+    Duplicates, Evaluation, Filter, Ials, Index, Interactions, ItemIndex, Popularity, RankingMetric,
+    RankingReport, RatingErrors, Recommend, Score, SparseMatrix, Split, UserIndex,
 };
 use proptest::prelude::*;
 
@@ -238,6 +238,35 @@ fn diversity_is_that_of_who_has_the_items() {
     assert_eq!(list([2.0, 1.0, 0.0, 0.0, 0.0, 0.0]), 0.0);
     assert!((list([2.0, 0.0, 1.0, 0.0, 0.0, 0.0]) - 0.5).abs() < 1e-12);
     assert_eq!(list([2.0, 0.0, 0.0, 0.0, 1.0, 0.0]), 1.0);
+    let report = Evaluation::at(2).run(&Popularity::new().fit(&split.train).unwrap(), &split).unwrap();
+    let error =
+        report.diversity(&split.train.filter(|user, _, _, _| *user != 4).unwrap()).unwrap_err().to_string();
+    assert_eq!(error, "interactions: found 4 users and 4 items, wanted 5 and 6, as the training part has");
+}
+
+/// Many lists that share pairs: the mean of what each list has alone.
+#[test]
+fn diversity_is_the_mean_over_lists() {
+    let split = random_split(60, 30, 500, 8).unwrap();
+    let model = Ials::new(3).iterations(2).fit(&split.train).unwrap();
+    let report = Evaluation::at(6).run(&model, &split).unwrap();
+    let train = split.train.matrix().to_dense().to_f32();
+    let [users, items] = [split.train.users().len(), split.train.items().len()];
+    let has = |user: usize, item: usize| train[user * items + item] != 0.0;
+    let both = |a: usize, b: usize| (0..users).filter(|&user| has(user, a) && has(user, b)).count() as f64;
+    let mut means = vec![];
+    for user in report.users() {
+        let list = model.recommend(user, 6, &Filter::unseen(&split.train)).unwrap();
+        let list: Vec<usize> = list.into_iter().map(|item| item.index.get()).collect();
+        let pairs = (0..list.len()).flat_map(|at| (0..at).map(move |other| (at, other)));
+        let cosines = pairs
+            .map(|(a, b)| (list[a], list[b]))
+            .map(|(a, b)| both(a, b) / (both(a, a) * both(b, b)).sqrt().max(1.0));
+        let cosines: Vec<f64> = cosines.collect();
+        means.push(1.0 - cosines.iter().sum::<f64>() / cosines.len() as f64);
+    }
+    let wanted = means.iter().sum::<f64>() / means.len() as f64;
+    assert!((report.diversity(&split.train).unwrap().unwrap() - wanted).abs() < 1e-12);
 }
 
 /// Lists of all other items give what all items give; a list of one other item says which of two comes first.

@@ -15,20 +15,43 @@ impl Candidates<'_> {
         self.scores.iter().filter(|score| !score.is_nan()).count()
     }
 
-    /// The rank of a candidate, from 1.
-    pub(super) fn rank(&self, item: u32) -> u32 {
-        let score = self.scores[item as usize];
-        let (mut higher, mut equal) = (0u32, 0u32);
-        for &other in self.scores {
-            higher += u32::from(other > score);
-            equal += u32::from(other == score);
+    /// The ranks of some candidates, from 1, ascending.
+    pub(super) fn ranks(&self, items: &[u32]) -> Vec<u32> {
+        let score = |item: u32| self.scores[item as usize];
+        let mut sorted = items.to_vec();
+        sorted.sort_unstable_by(|&a, &b| score(b).total_cmp(&score(a)));
+        // Those of one score together, the highest first; zeros of both signs are one.
+        let groups: Vec<&[u32]> = sorted.chunk_by(|&a, &b| score(a) == score(b)).collect();
+        let levels: Vec<f32> = groups.iter().map(|group| score(group[0])).collect();
+        let Some(&least) = levels.last() else { return vec![] };
+        // Of each level how many are above it but not above the one before, and who is on it.
+        let (mut above, mut tied) = (vec![0u32; levels.len()], vec![vec![]; levels.len()]);
+        for (item, &score) in (0..).zip(self.scores) {
+            if score >= least {
+                let level = levels.partition_point(|&level| level > score);
+                match levels[level] == score {
+                    true => tied[level].push(item),
+                    false => above[level] += 1,
+                }
+            }
         }
-        if equal > 1 {
-            let key = self.key(item);
-            let others = (0..).zip(self.scores).filter(|(_, other)| **other == score);
-            higher += others.filter(|&(other, _)| self.key(other) < key).count() as u32;
+        let mut ranks = Vec::with_capacity(items.len());
+        let mut higher = 0;
+        for ((group, above), tied) in groups.into_iter().zip(above).zip(tied) {
+            higher += above;
+            match &tied[..] {
+                [_] => ranks.push(higher + 1),
+                _ => {
+                    let mut keys: Vec<_> = tied.iter().map(|&item| self.key(item)).collect();
+                    keys.sort_unstable();
+                    let place = |&item: &u32| keys.partition_point(|key| *key < self.key(item)) as u32;
+                    ranks.extend(group.iter().map(|item| higher + place(item) + 1));
+                }
+            }
+            higher += tied.len() as u32;
         }
-        higher + 1
+        ranks.sort_unstable();
+        ranks
     }
 
     /// The first `k` candidates.
@@ -88,4 +111,33 @@ pub(super) fn keep(lists: &[&[u32]], scores: &mut [f32]) {
     let mut kept = vec![false; scores.len()];
     lists.iter().copied().flatten().for_each(|&item| kept[item as usize] = true);
     scores.iter_mut().zip(kept).filter(|(_, kept)| !kept).for_each(|(score, _)| *score = f32::NAN);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A candidate's rank is 1 and the number of those before it.
+    #[test]
+    fn ranks_are_counted() {
+        let mut random = Philox::new(5);
+        for levels in [1, 3, 40, 100_000] {
+            let mut scores: Vec<f32> = (0..300).map(|_| random.below(levels) as f32 - 1.0).collect();
+            (0..30).for_each(|_| scores[random.below(300)] = -0.0);
+            let known: Vec<u32> = (0..300).filter(|_| random.below(4) == 0).collect();
+            let asked: Vec<u32> =
+                (0..300).filter(|item| !known.contains(item) && random.below(8) == 0).collect();
+            known.iter().for_each(|&item| scores[item as usize] = f32::NAN);
+            let candidates = Candidates { scores: &scores, order: Philox::new(9) };
+            let before = |a: u32, b: u32| {
+                let (first, second) = (scores[a as usize], scores[b as usize]);
+                first > second || (first == second && candidates.key(a) < candidates.key(b))
+            };
+            let rank = |&item: &u32| 1 + (0..300).filter(|&other| before(other, item)).count() as u32;
+            let mut wanted: Vec<u32> = asked.iter().map(rank).collect();
+            wanted.sort_unstable();
+            assert_eq!(candidates.ranks(&asked), wanted);
+            assert!(candidates.ranks(&[]).is_empty());
+        }
+    }
 }

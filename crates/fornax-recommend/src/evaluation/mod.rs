@@ -166,8 +166,7 @@ impl Evaluation {
         }
         let candidates =
             Candidates { scores, order: Philox::new(self.seed).named("ties").stream(user.get() as u64) };
-        let mut ranks: Vec<u32> = relevant.iter().map(|&item| candidates.rank(item)).collect();
-        ranks.sort_unstable();
+        let ranks = candidates.ranks(relevant);
         let list = if matches!(self.candidates, Among::All) { candidates.first(self.k) } else { vec![] };
         Ok((Ranks { user, ranks, candidates: candidates.count() }, list))
     }

@@ -15,6 +15,8 @@ pub struct RankingReport {
     ranks: Vec<Ranks>,
     lists: Option<Vec<Vec<u32>>>,
     shown: Option<Lists>,
+    /// The rows and columns of the training part.
+    trained: [usize; 2],
     cold: [usize; 2],
 }
 
@@ -44,7 +46,7 @@ impl RankingReport {
         cold: [usize; 2],
     ) -> Self {
         let shown = lists.as_deref().map(|lists| Lists::of(lists, train));
-        Self { k, protocol, ranks, lists, shown, cold }
+        Self { k, protocol, ranks, lists, shown, trained: [train.rows(), train.columns()], cold }
     }
 
     /// The users with a relevant item, in the order of [`values`](Self::values).
@@ -106,21 +108,33 @@ impl RankingReport {
     pub fn diversity(&self, train: &impl AsRef<UserItems>) -> Result<Option<f64>> {
         let train = train.as_ref();
         let Some(lists) = &self.lists else { return Ok(None) };
-        let most = lists.iter().flatten().max().map_or(0, |&item| item as usize + 1);
-        if train.columns() < most {
-            return Err(Error::mismatch("interactions", train.columns(), format!("{most} items at least")));
+        if [train.rows(), train.columns()] != self.trained {
+            let found = format!("{} users and {} items", train.rows(), train.columns());
+            let wanted = format!("{} and {}, as the training part has", self.trained[0], self.trained[1]);
+            return Err(Error::mismatch("interactions", found, wanted));
         }
         let users = train.transposed();
         let cosine = |a: u32, b: u32| {
             let [a, b] = [a, b].map(|item| users.row(ItemIndex::new(item)).0);
             common(a, b) as f64 / ((a.len() * b.len()) as f64).sqrt().max(1.0)
         };
-        let each = lists.par_iter().filter(|list| list.len() > 1).map(|list| {
-            let pairs = (0..list.len()).flat_map(|at| (0..at).map(move |other| (at, other)));
-            let sum: f64 = pairs.map(|(at, other)| cosine(list[at], list[other])).sum();
-            1.0 - sum / (list.len() * (list.len() - 1) / 2) as f64
-        });
-        let each: Vec<f64> = each.collect();
+        let lists: Vec<&[u32]> = lists.iter().map(|list| &list[..]).filter(|list| list.len() > 1).collect();
+        // Lists share most of their pairs: of so many lists each pair is looked at once.
+        let longest = lists.iter().map(|list| list.len()).max().unwrap_or(2);
+        let block = (PAIRS / (longest * (longest - 1) / 2)).max(1);
+        let mut each = Vec::with_capacity(lists.len());
+        for lists in lists.chunks(block) {
+            let mut distinct: Vec<[u32; 2]> = lists.iter().flat_map(|list| pairs(list)).collect();
+            distinct.par_sort_unstable();
+            distinct.dedup();
+            let cosines: Vec<f64> = distinct.par_iter().map(|&[a, b]| cosine(a, b)).collect();
+            let mean = |list: &&[u32]| {
+                let place = |pair| distinct.binary_search(&pair).expect("a pair of the list");
+                let sum: f64 = pairs(list).map(|pair| cosines[place(pair)]).sum();
+                1.0 - sum / (list.len() * (list.len() - 1) / 2) as f64
+            };
+            each.par_extend(lists.par_iter().map(mean));
+        }
         Ok((!each.is_empty()).then(|| mean(&each)))
     }
 
@@ -176,6 +190,18 @@ impl Lists {
             shown.iter().zip(1..).map(|(&count, rank)| (2.0 * f64::from(rank) - n - 1.0) * count as f64);
         Self { coverage, gini: ranked.sum::<f64>() / (n * total.max(1) as f64), novelty }
     }
+}
+
+/// Pairs of items that are looked at together, of 16 bytes with their cosine.
+const PAIRS: usize = 1 << 22;
+
+/// The pairs of a list, the lower number first.
+fn pairs(list: &[u32]) -> impl Iterator<Item = [u32; 2]> {
+    (0..list.len()).flat_map(move |at| (0..at).map(move |other| [list[at], list[other]]).map(sorted))
+}
+
+fn sorted([a, b]: [u32; 2]) -> [u32; 2] {
+    [a.min(b), a.max(b)]
 }
 
 /// How many numbers two ascending lists share.
