@@ -110,7 +110,7 @@ fn what_cannot_be_fitted_is_an_error() {
         fault(Bpr::new(17).memory(2304)),
         "factors: found 17, wanted at most 16, for 2304 bytes, or more memory"
     );
-    assert!(fault(Bpr::new(2).learning_rate(0.0)).starts_with("learning rate: found 0"));
+    assert!(fault(Bpr::new(2).learning_rate(0.0)).starts_with("learning_rate: found 0"));
     assert!(fault(Bpr::new(2).regularization(f32::NAN)).starts_with("regularization: found NaN"));
     let wild = fault(Bpr::new(2).learning_rate(1e20).regularization(1.0));
     assert!(wild.contains("a smaller learning rate"), "{wild}");

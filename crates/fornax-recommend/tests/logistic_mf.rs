@@ -194,13 +194,13 @@ fn what_cannot_be_fitted_is_an_error() {
     let new = || LogisticMf::new(2);
     assert_eq!(fault(LogisticMf::new(0)), "factors: found 0, wanted at least 1");
     assert_eq!(fault(new().iterations(0)), "iterations: found 0, wanted at least 1");
-    assert_eq!(fault(new().negative_samples(0)), "negative samples: found 0, wanted at least 1");
+    assert_eq!(fault(new().negative_samples(0)), "negative_samples: found 0, wanted at least 1");
     assert!(fault(LogisticMf::new(usize::MAX)).contains("for 4294967296 bytes, or more memory"));
     let (users, items) = (log.users().len() as u64, log.items().len() as u64);
     assert!(new().memory(8 * (users + items) * 4).fit(&log).is_ok());
     let little = fault(new().memory(8 * (users + items) * 4 - 1));
     assert!(little.starts_with("factors: found 2, wanted at most 1, for"), "{little}");
-    assert!(fault(new().learning_rate(0.0)).starts_with("learning rate: found 0"));
+    assert!(fault(new().learning_rate(0.0)).starts_with("learning_rate: found 0"));
     assert!(fault(new().alpha(f32::NAN)).starts_with("alpha: found NaN"));
     assert!(fault(new().regularization(-1.0)).starts_with("regularization: found -1"));
     assert!(new().negative_samples(usize::MAX).iterations(1).fit(&log).is_ok());

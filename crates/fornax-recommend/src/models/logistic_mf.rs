@@ -220,14 +220,14 @@ impl LogisticMf {
         let numbers = [
             ("factors", self.factors),
             ("iterations", self.iterations),
-            ("negative samples", self.negative_samples),
+            ("negative_samples", self.negative_samples),
         ];
         for (name, value) in numbers {
             if value == 0 {
                 return Err(Error::argument(name, 0, "at least 1"));
             }
         }
-        for (name, value) in [("learning rate", self.learning_rate), ("alpha", self.alpha)] {
+        for (name, value) in [("learning_rate", self.learning_rate), ("alpha", self.alpha)] {
             if !(value > 0.0 && value.is_finite()) {
                 return Err(Error::argument(name, value, "a finite number above 0"));
             }

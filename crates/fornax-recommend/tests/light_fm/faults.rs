@@ -11,7 +11,7 @@ fn settings_out_of_their_domain_are_errors() {
     let fault = |model: LightFm| model.fit(&log).map(|_| ()).unwrap_err().to_string();
     assert_eq!(fault(LightFm::new(0)), "factors: found 0, wanted at least 1");
     assert_eq!(fault(LightFm::new(2).iterations(0)), "iterations: found 0, wanted at least 1");
-    assert_eq!(fault(LightFm::new(2).max_sampled(0)), "draws: found 0, wanted at least 1");
+    assert_eq!(fault(LightFm::new(2).max_sampled(0)), "max_sampled: found 0, wanted at least 1");
     assert!(fault(LightFm::new(usize::MAX)).contains("for 4294967296 bytes, or more memory"));
     // 12 bytes for an element of each of 18 users and items.
     assert!(LightFm::new(14).memory(16 * 216).iterations(1).fit(&log).is_ok());
@@ -20,15 +20,15 @@ fn settings_out_of_their_domain_are_errors() {
         "factors: found 15, wanted at most 14, for 3456 bytes, or more memory"
     );
     for rate in [0.0, -1.0, f32::NAN, f32::INFINITY] {
-        assert!(fault(LightFm::new(2).learning_rate(rate)).starts_with("learning rate: found"));
+        assert!(fault(LightFm::new(2).learning_rate(rate)).starts_with("learning_rate: found"));
     }
     for weight in [-1.0, f32::NAN, f32::INFINITY] {
         let [users, items] = [
             fault(LightFm::new(2).user_regularization(weight)),
             fault(LightFm::new(2).item_regularization(weight)),
         ];
-        assert!(users.starts_with("regularization of users: found"), "{users}");
-        assert!(items.starts_with("regularization of items: found"), "{items}");
+        assert!(users.starts_with("user_regularization: found"), "{users}");
+        assert!(items.starts_with("item_regularization: found"), "{items}");
     }
     for loss in LOSSES {
         let wild = fault(LightFm::new(2).loss(loss).learning_rate(1e30).user_regularization(1e10));

@@ -168,7 +168,7 @@ impl Bpr {
             }
         }
         if !(self.learning_rate > 0.0 && self.learning_rate.is_finite()) {
-            return Err(Error::argument("learning rate", self.learning_rate, "a finite number above 0"));
+            return Err(Error::argument("learning_rate", self.learning_rate, "a finite number above 0"));
         }
         match self.regularization >= 0.0 && self.regularization.is_finite() {
             true => Ok(()),

@@ -198,16 +198,16 @@ impl LightFm {
 
     fn check(&self, matrix: &UserItems) -> Result<()> {
         let counts =
-            [("factors", self.factors), ("iterations", self.iterations), ("draws", self.max_sampled)];
+            [("factors", self.factors), ("iterations", self.iterations), ("max_sampled", self.max_sampled)];
         if let Some((name, _)) = counts.into_iter().find(|(_, count)| *count == 0) {
             return Err(Error::argument(name, 0, "at least 1"));
         }
         if !(self.learning_rate > 0.0 && self.learning_rate.is_finite()) {
-            return Err(Error::argument("learning rate", self.learning_rate, "a finite number above 0"));
+            return Err(Error::argument("learning_rate", self.learning_rate, "a finite number above 0"));
         }
         for (name, value) in [
-            ("regularization of users", self.user_regularization),
-            ("regularization of items", self.item_regularization),
+            ("user_regularization", self.user_regularization),
+            ("item_regularization", self.item_regularization),
         ] {
             if !(value >= 0.0 && value.is_finite()) {
                 return Err(Error::argument(name, value, "a finite number of 0 or more"));
