@@ -117,6 +117,18 @@ impl<X: Index> Features<X> {
         self.normalized
     }
 
+    /// The [`matrix`](Self::matrix) of features of so many users or items.
+    pub(crate) fn matrix_of(&self, rows: usize) -> Result<SparseMatrix<X, FeatureIndex>> {
+        match self.given.rows() == rows {
+            true => self.matrix(),
+            false => {
+                let found = format!("{} {}s", self.given.rows(), X::NAME);
+                let wanted = format!("{rows}, as in the interactions");
+                Err(Error::mismatch(format!("features of {}s", X::NAME), found, wanted))
+            }
+        }
+    }
+
     /// All weights: a row for each user or item; a column for each name, then, with the identity, one for each user or item.
     ///
     /// # Errors

@@ -233,3 +233,32 @@ impl<R: Index, C: Index> SparseMatrix<R, C> {
         }
     }
 }
+
+/// The `n`-th number, from 0, that is not among some ascending ones.
+pub(crate) fn nth_absent(present: &[u32], n: u32) -> u32 {
+    // Halved without a branch: which half it is cannot be foretold.
+    let (mut low, mut len) = (0, present.len());
+    while len > 0 {
+        let half = len.div_ceil(2);
+        let last = low + half - 1;
+        // So many numbers below this one are absent.
+        let passed = present[last] - last as u32 <= n;
+        low = std::hint::select_unpredictable(passed, low + half, low);
+        len -= half;
+    }
+    n + low as u32
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn absent_numbers_are_found_in_order() {
+        for present in [&[][..], &[0], &[3], &[0, 1, 2], &[1, 4, 5, 9], &[0, 2, 4, 6, 8]] {
+            let wanted: Vec<u32> = (0..20).filter(|number| !present.contains(number)).collect();
+            let found: Vec<u32> = (0..wanted.len() as u32).map(|n| nth_absent(present, n)).collect();
+            assert_eq!(found, wanted, "{present:?}");
+        }
+    }
+}

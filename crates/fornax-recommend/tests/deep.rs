@@ -146,7 +146,7 @@ fn features_stand_in_the_towers() {
     }
     let smaller = timed(40, 10, 200);
     let error = two_tower().fit_with::<Flex>(&smaller, None, Some(&kinds), Default::default()).unwrap_err();
-    assert_eq!(error.to_string(), "features of items: found 30, wanted 10, as in the interactions");
+    assert_eq!(error.to_string(), "features of items: found 30 items, wanted 10, as in the interactions");
 }
 
 /// A known user's vector is that of their sequence, whatever stands in the batch with it; only the last items count.

@@ -6,6 +6,8 @@ use fornax_core::linalg::{Matrix, TopK, multiply};
 use fornax_core::{Array, Error, Floats, Result};
 use fornax_data::archive::MappedArrays;
 
+pub(crate) use super::products::product;
+use super::products::wide_product;
 use crate::ids::{Index, ItemIndex, UserIndex};
 use crate::recommend::{Score, Scored, Similar, SimilarUsers, check, ranked};
 
@@ -167,7 +169,7 @@ impl Score for Factors {
 impl Similar for Factors {
     fn similar_items(&self, item: ItemIndex, count: usize) -> Result<Vec<Scored>> {
         check("item", item, self.item_count())?;
-        Ok(most_similar(&self.items, self.width, item, count))
+        Ok(most_similar(&self.items, self.width, self.width, item, count))
     }
 }
 
@@ -175,18 +177,24 @@ impl Similar for Factors {
 impl SimilarUsers for Factors {
     fn similar_users(&self, user: UserIndex, count: usize) -> Result<Vec<Scored<UserIndex>>> {
         check("user", user, self.user_count())?;
-        Ok(most_similar(&self.users, self.width, user, count))
+        Ok(most_similar(&self.users, self.width, self.width, user, count))
     }
 }
 
-fn most_similar<X: Index>(table: &[f32], width: usize, index: X, count: usize) -> Vec<Scored<X>> {
-    let norm = |vector: &[f32]| vector.iter().map(|x| x * x).sum::<f32>().sqrt().max(f32::MIN_POSITIVE);
-    let vector = &table[index.get() * width..][..width];
-    let mut cosines = products(vector, table);
+/// By the cosines between the first `width` elements of rows of `stride` elements.
+pub(super) fn most_similar<X: Index>(
+    table: &[f32],
+    stride: usize,
+    width: usize,
+    index: X,
+    count: usize,
+) -> Vec<Scored<X>> {
+    // In 64 bits, where neither a square overflows nor that of the least number is 0.
+    let norm = |vector: &[f32]| wide_product(vector, vector).sqrt().max(1e-100);
+    let vector = &table[index.get() * stride..][..width];
     let length = norm(vector);
-    for (cosine, vector) in cosines.iter_mut().zip(table.chunks_exact(width)) {
-        *cosine /= length * norm(vector);
-    }
+    let cosine = |row: &[f32]| (wide_product(vector, &row[..width]) / (length * norm(&row[..width]))) as f32;
+    let mut cosines: Vec<f32> = table.chunks_exact(stride).map(cosine).collect();
     cosines[index.get()] = f32::NEG_INFINITY;
     let mut best = TopK::new(count);
     best.offer(&cosines, 0);
@@ -196,19 +204,6 @@ fn most_similar<X: Index>(table: &[f32], width: usize, index: X, count: usize) -
 /// The product of a vector with each of a table.
 fn products(vector: &[f32], table: &[f32]) -> Vec<f32> {
     table.chunks_exact(vector.len()).map(|row| product(vector, row)).collect()
-}
-
-/// The product of two vectors. For one vector and a table this is some ten times as fast as a product of matrices, which is
-/// made for many.
-pub(crate) fn product(a: &[f32], b: &[f32]) -> f32 {
-    const LANES: usize = 16;
-    let (left, right) = (a.chunks_exact(LANES), b.chunks_exact(LANES));
-    let rest: f32 = left.remainder().iter().zip(right.remainder()).map(|(a, b)| a * b).sum();
-    let mut sums = [0.0; LANES];
-    for (a, b) in left.zip(right) {
-        (0..LANES).for_each(|lane| sums[lane] += a[lane] * b[lane]);
-    }
-    sums.iter().sum::<f32>() + rest
 }
 
 /// Writes vectors, one after the other, to rows of a table.
@@ -225,9 +220,10 @@ pub(super) fn check_memory(factors: usize, rows: [usize; 2], memory: u64) -> Res
     check_most(factors, memory / bytes / 16 * 16, memory)
 }
 
-/// The most factors, in a whole multiple of 16, whose normal equations take at most `memory` bytes in all threads.
+/// The most factors, in a whole multiple of 16, whose normal equations take at most `memory` bytes in 64 threads, however many
+/// there are, so that the same settings do on any machine.
 pub(super) fn most_of_equations(memory: u64) -> u64 {
-    (memory / 4 / (rayon::current_num_threads() as u64 + 1)).isqrt() / 16 * 16
+    (memory / 4 / 65).isqrt() / 16 * 16
 }
 
 /// An error if there are more factors than fit into `memory` bytes.

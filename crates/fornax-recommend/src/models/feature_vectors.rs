@@ -1,5 +1,7 @@
 //! [`FeatureVectors`]: what a model has learned of named features, and who has them.
 
+use std::collections::HashSet;
+
 use fornax_core::{Array, Error, Floats, Result};
 use fornax_data::archive::MappedArrays;
 use serde::{Deserialize, Serialize};
@@ -80,11 +82,11 @@ impl FeatureVectors {
 
     /// The vector of someone or something with these features.
     pub(in crate::models) fn represent(&self, given: &[(impl AsRef<str>, f32)]) -> Result<Vec<f32>> {
-        let mut features = Vec::with_capacity(given.len());
+        let (mut features, mut met) = (Vec::with_capacity(given.len()), HashSet::new());
         for (name, weight) in given {
             let (name, weight) = (name.as_ref(), *weight);
             let feature = self.names.expect(name)?;
-            if features.contains(&feature) {
+            if !met.insert(feature) {
                 return Err(Error::data("features", format!("{name} twice"), "each once"));
             }
             if !weight.is_finite() {

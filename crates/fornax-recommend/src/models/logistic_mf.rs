@@ -7,7 +7,7 @@ use serde_json::Value as Json;
 
 use super::Negatives;
 use super::factors::{Factors, by_factors, check_most};
-use super::ratings::dot;
+use super::products::product;
 use super::stored::StoredModel;
 use crate::ids::Index;
 use crate::sparse::{SparseMatrix, UserItems};
@@ -192,7 +192,7 @@ impl LogisticMf {
         }
         let mut add = |column: usize, taken: f32, all: f32| {
             let other = &table[column * vector.len()..][..vector.len()];
-            let by = taken - all * sigmoid(dot(vector, other));
+            let by = taken - all * sigmoid(product(vector, other));
             gradient.iter_mut().zip(other).for_each(|(slope, y)| *slope += by * y);
         };
         let (columns, weights) = matrix.row(row);

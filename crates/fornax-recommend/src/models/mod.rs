@@ -11,6 +11,7 @@ mod light_fm;
 mod logistic_mf;
 mod markov_chain;
 mod popularity;
+pub(crate) mod products;
 mod pure_svd;
 mod ratings;
 pub(crate) mod stored;

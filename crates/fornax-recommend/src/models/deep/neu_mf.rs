@@ -19,7 +19,7 @@ use crate::ids::{Index, UserIndex};
 use crate::models::factors::Factors;
 use crate::models::stored::{self, StoredModel, json};
 use crate::recommend::Score;
-use crate::sparse::UserItems;
+use crate::sparse::{UserItems, nth_absent};
 
 /// `s_uv = h · [x_u ∘ y_v ; f_L(...f_1([p_u ; q_v]))] + b`, `f_l(z) = relu(z W_l + b_l)`: a product of vectors and a multilayer perceptron on
 /// vectors of its own, by the binary cross entropy of `sigmoid(s_uv)` over what users have (1) and `negatives` times as much that they
@@ -206,7 +206,7 @@ fn with_negatives(matrix: &UserItems, count: usize, batch: Batch, mut random: Ph
         let others = matrix.columns() - list.len();
         for _ in 0..if others > 0 { count } else { 0 } {
             users.push(users[at]);
-            items.push(absent(list, random.below(others)) as i32);
+            items.push(nth_absent(list, random.below(others) as u32) as i32);
         }
     }
     let mut targets = vec![0.0; users.len()];
@@ -214,19 +214,6 @@ fn with_negatives(matrix: &UserItems, count: usize, batch: Batch, mut random: Ph
     let shape = [users.len(), 1];
     let inputs = vec![Array::from_i32(shape, users)?, Array::from_i32(shape, items)?];
     Ok(Batch { inputs, targets: vec![Array::from_vec(shape, targets)?], ..batch })
-}
-
-/// The number that stands at `place`, from 0, among those that an ascending list does not have.
-fn absent(list: &[u32], place: usize) -> u32 {
-    let (mut low, mut high) = (0, list.len());
-    while low < high {
-        let middle = (low + high) / 2;
-        match list[middle] as usize - middle <= place {
-            true => low = middle + 1,
-            false => high = middle,
-        }
-    }
-    (place + low) as u32
 }
 
 impl NeuMfModel {
@@ -313,20 +300,11 @@ impl StoredModel for NeuMfModel {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "flex"))]
 mod tests {
     use super::*;
 
-    #[test]
-    fn absent_numbers_are_those_that_a_list_does_not_have() {
-        let list = [0, 1, 4, 7];
-        let found: Vec<u32> = (0..6).map(|place| absent(&list, place)).collect();
-        assert_eq!(found, [2, 3, 5, 6, 8, 9]);
-        assert_eq!(absent(&[], 3), 3);
-    }
-
     /// Scores are made of halves of the first layer; the network makes them of each pair.
-    #[cfg(feature = "flex")]
     #[test]
     fn scores_are_those_of_the_network() {
         for hidden in [vec![6, 5, 4], vec![4, 3]] {

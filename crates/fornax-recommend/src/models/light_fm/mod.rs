@@ -7,7 +7,7 @@ mod training;
 
 use fornax_core::{Error, Philox, Result};
 
-use super::factors::Factors;
+use super::factors::{Factors, check_most};
 use crate::features::Features;
 use crate::ids::{Index, ItemIndex, UserIndex};
 use crate::models::feature_vectors::FeatureVectors;
@@ -145,12 +145,12 @@ impl LightFm {
         let identities = (Features::identities(matrix.rows()), Features::identities(matrix.columns()));
         let user_features = user_features.unwrap_or(&identities.0);
         let item_features = item_features.unwrap_or(&identities.1);
-        let (of_users, of_items) = (user_features.matrix()?, item_features.matrix()?);
-        check_rows(of_users.rows(), matrix.rows(), "users")?;
-        check_rows(of_items.rows(), matrix.columns(), "items")?;
+        let of_users = user_features.matrix_of(matrix.rows())?;
+        let of_items = item_features.matrix_of(matrix.columns())?;
         let rows =
             matrix.rows() + matrix.columns() + user_features.names().len() + item_features.names().len();
-        self.check_memory(of_users.columns() + of_items.columns(), rows)?;
+        let bytes = 8 * (of_users.columns() + of_items.columns()) as u64 + 4 * rows as u64;
+        check_most(self.factors, (self.memory / bytes / 8 * 8).saturating_sub(2), self.memory)?;
 
         let random = Philox::new(self.seed).named("light-fm");
         let [user_ones, item_ones] = [self.factors + 1, self.factors];
@@ -226,28 +226,6 @@ impl LightFm {
                 Err(Error::data(format!("user {}, item {}", user.get(), item.get()), value, wanted))
             }
             None => Ok(()),
-        }
-    }
-
-    fn check_memory(&self, features: usize, rows: usize) -> Result<()> {
-        let bytes = 8 * features as u64 + 4 * rows as u64;
-        let most = (self.memory / bytes / 8 * 8).saturating_sub(2);
-        match self.factors as u64 <= most {
-            true => Ok(()),
-            false => {
-                let wanted = format!("at most {most}, for {} bytes, or more memory", self.memory);
-                Err(Error::argument("factors", self.factors, wanted))
-            }
-        }
-    }
-}
-
-fn check_rows(found: usize, wanted: usize, name: &str) -> Result<()> {
-    match found == wanted {
-        true => Ok(()),
-        false => {
-            let wanted = format!("{wanted}, as in the interactions");
-            Err(Error::mismatch(format!("features of {name}"), format!("{found} {name}"), wanted))
         }
     }
 }

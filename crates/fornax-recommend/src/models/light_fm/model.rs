@@ -8,10 +8,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
 use crate::ids::{ItemIndex, UserIndex};
-use crate::models::factors::Factors;
+use crate::models::factors::{Factors, most_similar};
 use crate::models::feature_vectors::{FeatureVectors, StoredNames};
 use crate::models::stored::{self, StoredModel, json};
-use crate::recommend::{ColdStart, Score, Scored, Similar};
+use crate::recommend::{ColdStart, Score, Scored, Similar, SimilarUsers, check, ranked};
 use crate::sparse::UserItems;
 
 /// A fitted [`LightFm`](super::LightFm).
@@ -104,11 +104,18 @@ impl Score for LightFmModel {
 /// By the cosine of the angle between the embeddings of items, without their biases.
 impl Similar for LightFmModel {
     fn similar_items(&self, item: ItemIndex, count: usize) -> Result<Vec<Scored>> {
-        let embedding = |vector: &[f32]| vector[..vector.len() - 2].to_vec();
-        let items = self.factors.items().chunks_exact(self.factors.width());
-        let items =
-            Factors::from_parts(self.factors.width() - 2, vec![], items.flat_map(embedding).collect());
-        items.similar_items(item, count)
+        check("item", item, self.item_count())?;
+        let width = self.factors.width();
+        Ok(most_similar(self.factors.items(), width, width - 2, item, count))
+    }
+}
+
+/// By the cosine of the angle between the embeddings of users, without their biases.
+impl SimilarUsers for LightFmModel {
+    fn similar_users(&self, user: UserIndex, count: usize) -> Result<Vec<Scored<UserIndex>>> {
+        check("user", user, self.user_count())?;
+        let width = self.factors.width();
+        Ok(most_similar(self.factors.users(), width, width - 2, user, count))
     }
 }
 

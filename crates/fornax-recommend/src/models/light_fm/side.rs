@@ -3,6 +3,7 @@
 use fornax_core::Philox;
 
 use crate::ids::{FeatureIndex, Index};
+use crate::models::products::product;
 use crate::sparse::SparseMatrix;
 
 /// The embedding of a feature, its bias and a 1 where the other side has its bias, so that the score is a product:
@@ -66,10 +67,10 @@ impl<X: Index> Side<X> {
     /// The score with a vector of the other side; `scratch` is written over.
     pub(super) fn score(&self, of: X, other: &[f32], scratch: &mut [f32]) -> f32 {
         match self.weights.row(of) {
-            (&[feature], &[1.0]) => dot(self.feature(feature as usize), other),
+            (&[feature], &[1.0]) => product(self.feature(feature as usize), other),
             _ => {
                 self.represent(of, scratch);
-                dot(scratch, other)
+                product(scratch, other)
             }
         }
     }
@@ -91,34 +92,10 @@ impl<X: Index> Side<X> {
     }
 }
 
-/// The product of two vectors whose length is a multiple of 8.
-pub(super) fn dot(a: &[f32], b: &[f32]) -> f32 {
-    let mut sums = [0.0f32; 8];
-    for (a, b) in a.as_chunks::<8>().0.iter().zip(b.as_chunks::<8>().0) {
-        for lane in 0..8 {
-            sums[lane] += a[lane] * b[lane];
-        }
-    }
-    for half in [4, 2, 1] {
-        for lane in 0..half {
-            sums[lane] += sums[lane + half];
-        }
-    }
-    sums[0]
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::ids::UserIndex;
-
-    #[test]
-    fn products_are_those_of_a_loop() {
-        let values = |seed: f32| (0..24).map(|at| (at as f32 * seed).sin()).collect::<Vec<f32>>();
-        let (a, b) = (values(0.7), values(1.3));
-        let wanted: f32 = a.iter().zip(&b).map(|(a, b)| a * b).sum();
-        assert!((dot(&a, &b) - wanted).abs() < 1e-5);
-    }
 
     /// What pads vectors must stay 0, and ones must stay 1, whatever the gradient.
     #[test]

@@ -3,9 +3,10 @@
 use fornax_core::Philox;
 
 use super::loss::{Loss, rank_weight, sigmoid, softplus};
-use super::side::{Side, dot};
+use super::side::Side;
 use crate::ids::{Index, ItemIndex, UserIndex};
-use crate::sparse::UserItems;
+use crate::models::products::product;
+use crate::sparse::{UserItems, nth_absent};
 
 /// Both sides, and how steps are made.
 pub(super) struct Training<'a> {
@@ -49,7 +50,7 @@ impl Training<'_> {
             let item = ItemIndex::new(self.matrix.indices()[at]);
             self.users.represent(user, &mut vectors.user);
             self.items.represent(item, &mut vectors.item);
-            let score = dot(&vectors.user, &vectors.item);
+            let score = product(&vectors.user, &vectors.item);
             let example = Example { user, item, value: self.matrix.values()[at], score };
             total += match self.loss {
                 Loss::Logistic => self.logistic(example, &vectors),
@@ -125,34 +126,5 @@ impl Draws {
         let drawn = ((u64::from(self.ready[self.used]) * free as u64) >> 32) as u32;
         self.used += 1;
         Some(ItemIndex::new(nth_absent(has, drawn)))
-    }
-}
-
-/// The `n`-th number, from 0, that is not among some ascending ones.
-fn nth_absent(present: &[u32], n: u32) -> u32 {
-    // Halved without a branch: which half it is cannot be foretold.
-    let (mut low, mut len) = (0, present.len());
-    while len > 0 {
-        let half = len.div_ceil(2);
-        let last = low + half - 1;
-        // So many numbers below this one are absent.
-        let passed = present[last] - last as u32 <= n;
-        low = std::hint::select_unpredictable(passed, low + half, low);
-        len -= half;
-    }
-    n + low as u32
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn absent_numbers_are_found_in_order() {
-        for present in [&[][..], &[0], &[3], &[0, 1, 2], &[1, 4, 5, 9], &[0, 2, 4, 6, 8]] {
-            let wanted: Vec<u32> = (0..20).filter(|number| !present.contains(number)).collect();
-            let found: Vec<u32> = (0..wanted.len() as u32).map(|n| nth_absent(present, n)).collect();
-            assert_eq!(found, wanted, "{present:?}");
-        }
     }
 }

@@ -5,9 +5,10 @@ use fornax_core::{Error, Philox, Result};
 use rayon::prelude::*;
 
 use super::biased_factors::{BiasedFactors, draw};
-use super::{Predict, Scale, dot};
+use super::{Predict, Scale};
 use crate::ids::{Index, ItemIndex, UserIndex};
 use crate::models::factors::{check_most, most_of_equations};
+use crate::models::products::product;
 use crate::sparse::{SparseMatrix, UserItems};
 
 /// `r_uv = mean + b_u + b_v + p_u · q_v` with what minimizes
@@ -184,7 +185,7 @@ impl Als {
         items: &Side,
     ) -> f64 {
         let errors = matrix.entries().map(|(user, item, rating)| {
-            let product = dot(users.vector(user, self.factors), items.vector(item, self.factors));
+            let product = product(users.vector(user, self.factors), items.vector(item, self.factors));
             let biases = f64::from(users.biases[user.get()]) + f64::from(items.biases[item.get()]);
             (f64::from(rating) - mean - biases - f64::from(product)).powi(2)
         });

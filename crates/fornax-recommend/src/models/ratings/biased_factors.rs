@@ -2,8 +2,9 @@
 
 use fornax_core::{Error, Philox, Result};
 
-use super::{Scale, dot};
+use super::Scale;
 use crate::ids::{Index, ItemIndex, UserIndex};
+use crate::models::products::product;
 use crate::sparse::UserItems;
 
 /// Biases and vectors of users and items around the mean of all ratings.
@@ -63,7 +64,7 @@ fn biased_product(
     let user = user.map(Index::get).filter(|&user| user < biases[0].len());
     let item = item.map(Index::get).filter(|&item| item < biases[1].len());
     let product = user.zip(item).map_or(0.0, |(user, item)| {
-        dot(&vectors[0][user * width..][..width], &vectors[1][item * width..][..width])
+        product(&vectors[0][user * width..][..width], &vectors[1][item * width..][..width])
     });
     user.map_or(0.0, |user| biases[0][user]) + item.map_or(0.0, |item| biases[1][item]) + product
 }

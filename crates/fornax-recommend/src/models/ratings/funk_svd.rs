@@ -4,8 +4,9 @@
 use fornax_core::{Philox, Result};
 
 use super::biased_factors::BiasedFactors;
-use super::{Predict, check_factors, check_step, dot};
+use super::{Predict, check_factors, check_step};
 use crate::ids::{Index, ItemIndex, UserIndex};
+use crate::models::products::product;
 use crate::sparse::UserItems;
 
 /// `r_uv = mean + b_u + b_v + p_u · q_v`, by steps against the gradient of `(r - r_uv)² + regularization (b_u² + b_v² + |p_u|² + |q_v|²)` of
@@ -96,7 +97,7 @@ impl FunkSvd {
             let p = &mut model.users[user * width..][..width];
             let q = &mut model.items[item * width..][..width];
             let (user_bias, item_bias) = (&mut model.user_biases[user], &mut model.item_biases[item]);
-            let error = rating - (mean + *user_bias + *item_bias + dot(p, q));
+            let error = rating - (mean + *user_bias + *item_bias + product(p, q));
             *user_bias += rate * (error - decay * *user_bias);
             *item_bias += rate * (error - decay * *item_bias);
             for (p, q) in p.iter_mut().zip(q) {

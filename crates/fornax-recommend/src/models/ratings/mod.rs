@@ -83,16 +83,3 @@ fn check_step(factors: usize, learning_rate: f32, regularization: f32) -> Result
         None => Ok(()),
     }
 }
-
-/// In 8 partial sums, which the compiler keeps in a vector.
-pub(in crate::models) fn dot(a: &[f32], b: &[f32]) -> f32 {
-    let (chunks, others) = (a.chunks_exact(8), b.chunks_exact(8));
-    let rest: f32 = chunks.remainder().iter().zip(others.remainder()).map(|(a, b)| a * b).sum();
-    let mut sums = [0.0; 8];
-    for (a, b) in chunks.zip(others) {
-        for lane in 0..8 {
-            sums[lane] += a[lane] * b[lane];
-        }
-    }
-    sums.iter().sum::<f32>() + rest
-}

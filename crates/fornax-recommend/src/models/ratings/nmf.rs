@@ -3,8 +3,9 @@
 
 use fornax_core::{Error, Philox, Result};
 
-use super::{Predict, Scale, check_factors, check_step, dot};
+use super::{Predict, Scale, check_factors, check_step};
 use crate::ids::{Index, ItemIndex, UserIndex};
+use crate::models::products::product;
 use crate::sparse::UserItems;
 
 /// `r_uv = p_u · q_v` with `p_uf` and `q_vf` of 0 or more, both multiplied in each epoch by
@@ -96,7 +97,7 @@ impl Nmf {
             for (user, item, rating) in matrix.entries() {
                 let [user, item] = [user.get(), item.get()].map(|at| at * width..(at + 1) * width);
                 let (p, q) = (&users[user.clone()], &items[item.clone()]);
-                let found = dot(p, q);
+                let found = product(p, q);
                 add(&mut user_above[user.clone()], rating, q);
                 add(&mut user_below[user], found, q);
                 add(&mut item_above[item.clone()], rating, p);
@@ -149,7 +150,7 @@ impl NmfModel {
 
 impl Predict for NmfModel {
     fn predict(&self, user: Option<UserIndex>, item: Option<ItemIndex>) -> f32 {
-        let rating = self.vectors(user, item).map_or(self.scale.mean, |(p, q)| f64::from(dot(p, q)));
+        let rating = self.vectors(user, item).map_or(self.scale.mean, |(p, q)| f64::from(product(p, q)));
         self.scale.clip(rating)
     }
 }

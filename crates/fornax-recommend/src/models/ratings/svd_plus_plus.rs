@@ -3,8 +3,9 @@
 use fornax_core::{Philox, Result};
 
 use super::biased_factors::{BiasedFactors, draw};
-use super::{Predict, check_factors, check_step, dot};
+use super::{Predict, check_factors, check_step};
 use crate::ids::{Index, ItemIndex, UserIndex};
+use crate::models::products::product;
 use crate::sparse::UserItems;
 
 /// `r_uv = mean + b_u + b_v + q_v · (p_u + |N_u|^(-1/2) sum of y_w for w in N_u)` with the items `N_u` that the user rated, by stochastic
@@ -119,7 +120,7 @@ impl SvdPlusPlus {
             let (item, rating) = (rated[at], ratings[at]);
             let q = &mut model.items[item as usize * width..][..width];
             let item_bias = &mut model.item_biases[item as usize];
-            let error = rating - (mean + *bias + *item_bias + dot(p, q) + dot(&sum, q));
+            let error = rating - (mean + *bias + *item_bias + product(p, q) + product(&sum, q));
             *bias += rate * (error - decay * *bias);
             *item_bias += rate * (error - decay * *item_bias);
             kept *= 1.0 - rate * decay;

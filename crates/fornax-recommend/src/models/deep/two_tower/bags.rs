@@ -71,11 +71,7 @@ impl Bags {
     /// Those of `rows` users or items, of which each is its own feature without `features`.
     pub(super) fn new<X: Index>(features: Option<&Features<X>>, rows: usize) -> Result<Self> {
         let Some(features) = features else { return Ok(Self { rows, features: rows, bags: None }) };
-        let matrix = features.matrix()?;
-        if matrix.rows() != rows {
-            let wanted = format!("{rows}, as in the interactions");
-            return Err(Error::mismatch(format!("features of {}s", X::NAME), matrix.rows(), wanted));
-        }
+        let matrix = features.matrix_of(rows)?;
         if matrix.columns() >= i32::MAX as usize {
             return Err(Error::data("features", matrix.columns(), "fewer than 2^31 - 1"));
         }
