@@ -13,7 +13,7 @@ use serde_json::Value as Json;
 use crate::Interactions;
 use crate::ids::{Id, Ids, Index, ItemIndex, UserIndex};
 use crate::models::StoredModel;
-use crate::models::stored::{matrix_arrays, matrix_of};
+use crate::models::stored::{id_arrays, ids_of, matrix_arrays, matrix_of};
 use crate::recommend::{Explain, Filter, FoldIn, Recommend, Scored, Similar, SimilarUsers};
 use crate::sparse::UserItems;
 use crate::splits::Split;
@@ -46,23 +46,38 @@ pub struct Recommender<M, U = String, I = String> {
     pub(crate) seen: UserItems,
 }
 
-/// The version of the file.
-const VERSION: u64 = 1;
+/// The names of arrays.
+const USER_IDS: &str = "user ids";
+const ITEM_IDS: &str = "item ids";
+
+/// The version of the file: 2 since ids are in arrays.
+const VERSION: u64 = 2;
 
 #[derive(Serialize, Deserialize)]
-struct Header<U, I> {
+struct Header {
     recommender: String,
     settings: Json,
-    users: Vec<U>,
-    items: Vec<I>,
+    version: u64,
+}
+
+/// The header and the arrays of a file of this very version.
+fn open(path: &Path) -> Result<(Header, MappedArrays)> {
+    let (header, arrays) = archive::map::<Header>(path, VERSION)?;
+    match header.version == VERSION {
+        true => Ok((header, arrays)),
+        false => {
+            let found = format!("version {}", header.version);
+            Err(Error::format(path, "recommender", found, format!("version {VERSION}: save it anew")))
+        }
+    }
 }
 
 /// The name of the model in a recommender's file, [`StoredModel::KIND`].
 ///
 /// # Errors
-/// If the file cannot be read or is no recommender.
+/// If the file cannot be read, is no recommender, or is one of another version.
 pub fn stored_kind(path: impl AsRef<Path>) -> Result<String> {
-    Ok(archive::map::<Header<Json, Json>>(path.as_ref(), VERSION)?.0.recommender)
+    Ok(open(path.as_ref())?.0.recommender)
 }
 
 impl<M: StoredModel, U: Id, I: Id> Recommender<M, U, I> {
@@ -238,15 +253,13 @@ where
     /// Writes all of it to one file, whole or not at all.
     ///
     /// # Errors
-    /// If the file cannot be written, or a user has 2^31 items; an older file is then as it was.
+    /// If the file cannot be written, an id has no JSON form or one of 2^31 bytes, or a user has 2^31 items; an older file is
+    /// then as it was.
     pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
         let (settings, mut arrays) = self.model.parts();
-        let header = Header {
-            recommender: M::KIND.into(),
-            settings,
-            users: self.users.as_slice().to_vec(),
-            items: self.items.as_slice().to_vec(),
-        };
+        let header = Header { recommender: M::KIND.into(), settings, version: VERSION };
+        arrays.extend(id_arrays(USER_IDS, &self.users)?);
+        arrays.extend(id_arrays(ITEM_IDS, &self.items)?);
         arrays.extend(matrix_arrays("seen", &self.seen)?);
         archive::write(path.as_ref(), VERSION, &header, &arrays)
     }
@@ -255,19 +268,24 @@ where
     /// one is safe.
     ///
     /// # Errors
-    /// If the file cannot be read, is no recommender, has another model, or its parts do not fit each other.
+    /// If the file cannot be read, is no recommender, is one of another version, has another model, or its parts do not fit each
+    /// other.
     pub fn load(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
-        let (header, arrays) = archive::map::<Header<U, I>>(path, VERSION)?;
+        let (header, arrays) = open(path)?;
         if header.recommender != M::KIND {
             return Err(Error::format(path, "model", header.recommender, M::KIND));
         }
         Self::of_parts(header, &arrays).map_err(|error| error.within(path.display()))
     }
 
-    fn of_parts(header: Header<U, I>, arrays: &MappedArrays) -> Result<Self> {
-        let (users, items) = (ids::<U, UserIndex>(header.users)?, ids::<I, ItemIndex>(header.items)?);
+    fn of_parts(header: Header, arrays: &MappedArrays) -> Result<Self> {
+        let users: Ids<U, UserIndex> = ids_of(USER_IDS, arrays)?;
+        let items: Ids<I, ItemIndex> = ids_of(ITEM_IDS, arrays)?;
         let seen: UserItems = matrix_of("seen", items.len(), arrays)?;
+        if seen.is_empty() {
+            return Err(Error::data("interactions", "none", "at least one"));
+        }
         let model = M::from_parts(header.settings, arrays, &seen)?;
         let found = [seen.rows(), model.user_count(), seen.columns(), model.item_count()];
         let wanted = [users.len(), users.len(), items.len(), items.len()];
@@ -280,17 +298,5 @@ where
             ));
         }
         Ok(Self { model, users, items, seen })
-    }
-}
-
-/// Ids in the order of their numbers.
-fn ids<T: Id, X: Index>(all: Vec<T>) -> Result<Ids<T, X>> {
-    let (count, mut ids) = (all.len(), Ids::default());
-    for id in all {
-        ids.insert(id)?;
-    }
-    match ids.len() == count {
-        true => Ok(ids),
-        false => Err(Error::data("ids", "one twice", "every id once")),
     }
 }

@@ -1,11 +1,12 @@
 //! Recommenders in files: they answer as before, whatever the model, and broken files are errors.
 
-use fornax_core::{ErrorKind, Philox};
+use fornax_core::Philox;
 use fornax_recommend::{
     Bpr, Duplicates, Ease, EaseModel, Evaluation, Explain, FoldIn, Ials, IalsModel, Interactions, Popularity,
     PopularityModel, PureSvd, PureSvdModel, RankingMetric, Recommend, Recommender, Similar, StoredModel,
     stored_kind, synthetic,
 };
+use proptest::prelude::*;
 
 type Log = Interactions<u32, String>;
 
@@ -103,46 +104,6 @@ fn a_model_of_other_interactions_is_refused() {
     assert!(error.starts_with("model: found 10 users"), "{error}");
 }
 
-/// A file that ends early is an error that names it, wherever it ends.
-fn cut_anywhere<M: StoredModel>(model: M, log: &Log, step: usize) {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("model.fornax");
-    Recommender::new(model, log).unwrap().save(&path).unwrap();
-    let bytes = std::fs::read(&path).unwrap();
-    for cut in (0..bytes.len()).step_by(step).chain([bytes.len() - 1]) {
-        std::fs::write(&path, &bytes[..cut]).unwrap();
-        let error = Recommender::<M, u32, String>::load(&path).map(drop).unwrap_err();
-        assert!(error.to_string().contains("model.fornax"), "{} cut at {cut}: {error}", M::KIND);
-        assert!(
-            matches!(error.kind(), ErrorKind::Format | ErrorKind::Data | ErrorKind::Io),
-            "{:?}",
-            error.kind()
-        );
-    }
-    std::fs::write(&path, bytes).unwrap();
-    assert!(Recommender::<M, u32, String>::load(&path).is_ok());
-}
-
-#[test]
-fn files_that_are_cut_anywhere_are_errors() {
-    let small = Interactions::from_events(
-        [(1, "a"), (1, "b"), (2, "b"), (2, "c"), (3, "a"), (3, "c")]
-            .map(|(user, item)| (user, item.to_owned())),
-        Duplicates::Error,
-    )
-    .unwrap();
-    let mut random = Philox::new(1);
-    let events = (0..600).map(|_| (random.below(60) as u32, format!("item {}", random.below(60))));
-    let large = Interactions::from_events(events.collect::<Vec<_>>(), Duplicates::Last).unwrap();
-    for (log, factors, step) in [(&small, 2, 1), (&large, 40, 1024)] {
-        cut_anywhere(PureSvd::new(factors.min(8)).fit(log).unwrap(), log, step);
-        cut_anywhere(Ials::new(factors).iterations(1).fit(log).unwrap(), log, step);
-        cut_anywhere(Ease::new().fit(log).unwrap(), log, step);
-        cut_anywhere(Bpr::new(factors).iterations(1).fit(log).unwrap(), log, step);
-        cut_anywhere(Popularity::new().fit(log).unwrap(), log, step);
-    }
-}
-
 #[test]
 fn a_model_is_judged_by_what_it_has_not_seen() {
     let log = synthetic::tastes(100, 60, 15, 1).unwrap();
@@ -157,4 +118,36 @@ fn a_model_is_judged_by_what_it_has_not_seen() {
     assert_eq!((report.cold_users(), report.cold_items()), (wanted.cold_users(), wanted.cold_items()));
     let error = recommender.split(&log).unwrap_err().to_string();
     assert!(error.contains("an interaction in both parts"), "{error}");
+}
+
+/// Ids were in the header, of at most 90 MB, once.
+#[test]
+fn long_ids_come_back() {
+    let id = |number: u32| format!("{number:06}/{}", "\u{e9}\"\\\n".repeat(80));
+    let log =
+        Interactions::from_events((0..100_000).map(|user| (id(user), user % 3)), Duplicates::Error).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("model.fornax");
+    Recommender::new(Popularity::new().fit(&log).unwrap(), &log).unwrap().save(&path).unwrap();
+    let loaded = Recommender::<PopularityModel, String, u32>::load(&path).unwrap();
+    assert!(loaded.users().as_slice() == log.users().as_slice());
+    assert_eq!(loaded.items().as_slice(), log.items().as_slice());
+    assert_eq!(loaded.recommend(&id(99_999), 2).unwrap().len(), 2);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(32))]
+
+    /// Whatever users and items are called.
+    #[test]
+    fn ids_come_back(pairs in prop::collection::hash_set((".{0,9}", any::<i64>()), 1..40)) {
+        let log = Interactions::from_events(pairs, Duplicates::Error).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("model.fornax");
+        Recommender::new(Popularity::new().fit(&log).unwrap(), &log).unwrap().save(&path).unwrap();
+        let loaded = Recommender::<PopularityModel, String, i64>::load(&path).unwrap();
+        prop_assert_eq!(loaded.users().as_slice(), log.users().as_slice());
+        prop_assert_eq!(loaded.items().as_slice(), log.items().as_slice());
+        prop_assert_eq!(loaded.seen(), log.matrix());
+    }
 }

@@ -10,6 +10,7 @@ pub(crate) use super::products::product;
 use super::products::wide_product;
 use crate::ids::{Index, ItemIndex, UserIndex};
 use crate::recommend::{Score, Scored, Similar, SimilarUsers, check, ranked};
+use crate::sparse::UserItems;
 
 /// Vectors `m_u` of users and `q_v` of items, of `width` elements; the score of `v` for `u` is `m_u · q_v`.
 #[derive(Clone, Debug, PartialEq)]
@@ -81,14 +82,18 @@ impl Factors {
             .into()
     }
 
-    /// What [`arrays`](Self::arrays) gave.
-    pub(super) fn from_arrays(arrays: &MappedArrays) -> Result<Self> {
+    /// What [`arrays`](Self::arrays) gave, of a model that was fitted on such interactions.
+    pub(super) fn from_arrays(arrays: &MappedArrays, seen: &UserItems) -> Result<Self> {
         let ((users_shape, users), (items_shape, items)) = (arrays.floats("users")?, arrays.floats("items")?);
-        match (&users_shape[..], &items_shape[..]) {
-            (&[_, width], &[_, same]) if width == same && width > 0 => Ok(Self { width, users, items }),
-            _ => {
+        let width = users_shape.last().copied().unwrap_or_default();
+        let fits = users_shape == [seen.rows(), width] && items_shape == [seen.columns(), width];
+        // A width of vectors that are not there is no number to rely on.
+        match fits && !users.is_empty() && !items.is_empty() {
+            true => Ok(Self { width, users, items }),
+            false => {
                 let found = format!("users {users_shape:?}, items {items_shape:?}");
-                Err(Error::mismatch("vectors", found, "[users, width] and [items, width]"))
+                let wanted = format!("[{}, width] and [{}, width]", seen.rows(), seen.columns());
+                Err(Error::mismatch("vectors", found, wanted))
             }
         }
     }

@@ -276,7 +276,7 @@ impl StoredModel for LogisticMfModel {
         (Json::Null, self.factors.arrays())
     }
 
-    fn from_parts(_: Json, arrays: &MappedArrays, _: &UserItems) -> Result<Self> {
-        Ok(Self { factors: Factors::from_arrays(arrays)? })
+    fn from_parts(_: Json, arrays: &MappedArrays, seen: &UserItems) -> Result<Self> {
+        Ok(Self { factors: Factors::from_arrays(arrays, seen)? })
     }
 }

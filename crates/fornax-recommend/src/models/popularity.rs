@@ -52,7 +52,7 @@ impl Popularity {
     /// Counts.
     ///
     /// # Errors
-    /// If there is no interaction.
+    /// If there is no interaction, or values add up beyond 32 bits.
     pub fn fit(&self, interactions: &impl AsRef<UserItems>) -> Result<PopularityModel> {
         let matrix = interactions.as_ref();
         if matrix.is_empty() {
@@ -62,8 +62,15 @@ impl Popularity {
         for (&item, &value) in matrix.indices().iter().zip(matrix.values()) {
             sums[item as usize] += if self.by_value { f64::from(value) } else { 1.0 };
         }
-        let scores = sums.into_iter().map(|sum| sum as f32).collect();
+        let scores = finite(sums.into_iter().map(|sum| sum as f32).collect())?;
         Ok(PopularityModel { users: matrix.rows(), scores, by_value: self.by_value })
+    }
+}
+
+fn finite(scores: Vec<f32>) -> Result<Vec<f32>> {
+    match scores.iter().position(|score| !score.is_finite()) {
+        Some(item) => Err(Error::data(format!("score of item {item}"), scores[item], "a finite number")),
+        None => Ok(scores),
     }
 }
 
@@ -81,7 +88,7 @@ impl StoredModel for PopularityModel {
 
     fn from_parts(header: Json, arrays: &MappedArrays, seen: &UserItems) -> Result<Self> {
         let Header { by_value } = settings(header)?;
-        Ok(Self { users: seen.rows(), scores: arrays.floats("scores")?.1.to_vec(), by_value })
+        Ok(Self { users: seen.rows(), scores: finite(arrays.floats("scores")?.1.to_vec())?, by_value })
     }
 }
 

@@ -145,9 +145,15 @@ impl StoredModel for PureSvdModel {
         (json(&header), self.factors.arrays())
     }
 
-    fn from_parts(header: Json, arrays: &MappedArrays, _: &UserItems) -> Result<Self> {
+    fn from_parts(header: Json, arrays: &MappedArrays, seen: &UserItems) -> Result<Self> {
         let Header { singular_values, binary } = settings(header)?;
-        Ok(Self { factors: Factors::from_arrays(arrays)?, singular_values, binary })
+        let factors = Factors::from_arrays(arrays, seen)?;
+        let fits = singular_values.iter().all(|value| value.is_finite() && *value >= 0.0);
+        if !fits || singular_values.len() != factors.width() {
+            let wanted = format!("{} finite ones of 0 or more", factors.width());
+            return Err(Error::data("singular values", format!("{singular_values:?}"), wanted));
+        }
+        Ok(Self { factors, singular_values, binary })
     }
 }
 

@@ -5,7 +5,7 @@ use fornax_data::archive::MappedArrays;
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value as Json;
 
-use crate::ids::Index;
+use crate::ids::{Id, Ids, Index};
 use crate::recommend::Score;
 use crate::sparse::{SparseMatrix, UserItems};
 
@@ -67,4 +67,58 @@ pub(crate) fn matrix_of<R: Index, C: Index>(
     }
     let indices = arrays.integers(&format!("{name}/items"))?.1.into_iter().map(|item| item as u32).collect();
     SparseMatrix::new(columns, offsets, indices, arrays.floats(&format!("{name}/values"))?.1.to_vec())
+}
+
+/// Ids as arrays, whose names begin with `name`: their JSON texts, one after the other, as bytes in integers of four, and the
+/// length of each.
+///
+/// # Errors
+/// If an id has no JSON form or one of 2^31 bytes.
+pub(crate) fn id_arrays<T: Id + Serialize, X: Index>(
+    name: &str,
+    ids: &Ids<T, X>,
+) -> Result<[(String, Array); 2]> {
+    let (mut bytes, mut lengths) = (vec![], Vec::with_capacity(ids.len()));
+    for id in ids.as_slice() {
+        let start = bytes.len();
+        let place = || format!("{} {id}", X::NAME);
+        serde_json::to_writer(&mut bytes, id)
+            .map_err(|error| Error::data(place(), error, "an id with a JSON form"))?;
+        let length = i32::try_from(bytes.len() - start)
+            .map_err(|_| Error::data(place(), "2^31 bytes of JSON", "fewer"))?;
+        lengths.push(length);
+    }
+    bytes.resize(bytes.len().next_multiple_of(4), 0);
+    let words: Vec<i32> = bytes.as_chunks().0.iter().map(|&word| i32::from_le_bytes(word)).collect();
+    Ok([(format!("{name}/lengths"), Array::from(lengths)), (format!("{name}/json"), Array::from(words))])
+}
+
+/// What [`id_arrays`] gave.
+pub(crate) fn ids_of<T: Id + DeserializeOwned, X: Index>(
+    name: &str,
+    arrays: &MappedArrays,
+) -> Result<Ids<T, X>> {
+    let lengths = arrays.integers(&format!("{name}/lengths"))?.1;
+    let words = arrays.integers(&format!("{name}/json"))?.1;
+    let bytes: Vec<u8> = words.into_iter().flat_map(i32::to_le_bytes).collect();
+    let (mut ids, mut rest) = (Ids::default(), &bytes[..]);
+    for (number, length) in lengths.into_iter().enumerate() {
+        let place = || format!("{name}, number {number}");
+        let split = usize::try_from(length).ok().and_then(|length| rest.split_at_checked(length));
+        let Some((id, others)) = split else {
+            let wanted = format!("a length of at most {}", rest.len());
+            return Err(Error::data(place(), format!("a length of {length}"), wanted));
+        };
+        let id = serde_json::from_slice(id)
+            .map_err(|error| Error::data(place(), error, "the JSON text of an id"))?;
+        ids.insert(id)?;
+        if ids.len() == number {
+            return Err(Error::data(place(), "an id again", "every id once"));
+        }
+        rest = others;
+    }
+    match rest.len() < 4 {
+        true => Ok(ids),
+        false => Err(Error::data(name, format!("{} bytes more", rest.len()), "no more than all ids take")),
+    }
 }

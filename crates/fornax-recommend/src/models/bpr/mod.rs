@@ -200,8 +200,8 @@ impl StoredModel for BprModel {
         (json(&self.pair_accuracies), self.factors.arrays())
     }
 
-    fn from_parts(pair_accuracies: Json, arrays: &MappedArrays, _: &UserItems) -> Result<Self> {
+    fn from_parts(pair_accuracies: Json, arrays: &MappedArrays, seen: &UserItems) -> Result<Self> {
         let pair_accuracies = stored::settings(pair_accuracies)?;
-        Ok(Self { factors: Factors::from_arrays(arrays)?, pair_accuracies })
+        Ok(Self { factors: Factors::from_arrays(arrays, seen)?, pair_accuracies })
     }
 }

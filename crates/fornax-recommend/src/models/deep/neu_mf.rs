@@ -271,12 +271,12 @@ impl StoredModel for NeuMfModel {
         (json(&self.header), arrays)
     }
 
-    fn from_parts(header: Json, arrays: &MappedArrays, _: &UserItems) -> Result<Self> {
+    fn from_parts(header: Json, arrays: &MappedArrays, seen: &UserItems) -> Result<Self> {
         let header: Header = stored::settings(header)?;
         let &[_, width, ref others @ ..] = &header.hidden[..] else {
             return Err(Error::data("hidden", format!("{:?}", header.hidden), "two numbers at least"));
         };
-        let factors = Factors::from_arrays(arrays)?;
+        let factors = Factors::from_arrays(arrays, seen)?;
         let first = [("users/first", factors.user_count()), ("items/first", factors.item_count())].map(
             |(name, rows)| {
                 let (shape, values) = arrays.floats(name)?;

@@ -197,9 +197,21 @@ fn vectors<B: Backend>(encoder: &Network<B>, sequences: &[Vec<i32>], max_length:
             .iter()
             .map(|&at| &sequences[at][sequences[at].len().saturating_sub(max_length)..])
             .collect();
-        let output = encoder.predict_all(&[Padding::new().apply(&batch)?.array], BATCH)?.swap_remove(0);
-        let (steps, width) = (output.shape()[1], output.shape()[2]);
-        let output = output.to_f32();
+        if batch.iter().any(|sequence| sequence.is_empty()) {
+            return Err(Error::data("sequences", "one of no items", "one item at least"));
+        }
+        let input = Padding::new().apply(&batch)?.array;
+        let steps = input.shape()[1];
+        let outputs = encoder.predict_all(&[input], BATCH)?;
+        let output = match &outputs[..] {
+            [output] if output.shape().len() == 3 && output.shape()[..2] == [batch.len(), steps] => output,
+            _ => {
+                let found: Vec<&[usize]> = outputs.iter().map(Array::shape).collect();
+                let wanted = format!("[[{}, {steps}, width]]", batch.len());
+                return Err(Error::shape("outputs of the encoder", format!("{found:?}"), wanted));
+            }
+        };
+        let (width, output) = (output.shape()[2], output.to_f32());
         for (row, &at) in chunk.iter().enumerate() {
             vectors[at] = output[(row * steps + batch[row].len() - 1) * width..][..width].to_vec();
         }
@@ -261,9 +273,9 @@ impl<B: Backend> StoredModel for SasRecModel<B> {
         (json(&header), self.factors.arrays().into_iter().chain(weights).collect())
     }
 
-    fn from_parts(header: Json, arrays: &MappedArrays, _: &UserItems) -> Result<Self> {
+    fn from_parts(header: Json, arrays: &MappedArrays, seen: &UserItems) -> Result<Self> {
         let Header { encoder, max_length, history } = stored::settings(header)?;
-        let factors = Factors::from_arrays(arrays)?;
+        let factors = Factors::from_arrays(arrays, seen)?;
         let mut registry = Registry::<B>::default();
         fornax_sequence::register(&mut registry);
         let mut encoder = registry.network(&encoder, B::Device::default())?;

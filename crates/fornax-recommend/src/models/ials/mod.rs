@@ -93,6 +93,18 @@ impl Settings {
     fn ridge(self, count: usize, columns: usize) -> f32 {
         self.regularization * (count as f32 + columns as f32 / self.alpha).powf(self.frequency)
     }
+
+    fn check(self) -> Result<()> {
+        for (name, value) in [("alpha", self.alpha), ("regularization", self.regularization)] {
+            if !(value > 0.0 && value.is_finite()) {
+                return Err(Error::argument(name, value, "a finite number above 0"));
+            }
+        }
+        match self.frequency >= 0.0 && self.frequency.is_finite() {
+            true => Ok(()),
+            false => Err(Error::argument("frequency", self.frequency, "a finite number of 0 or more")),
+        }
+    }
 }
 
 impl Ials {
@@ -143,7 +155,8 @@ impl Ials {
     }
 
     /// The most memory that the vectors may take, in bytes: 8 for a factor of each user and item, whose
-    /// number is rounded up to a multiple of 16. The equations that are solved may take as much again.
+    /// number is rounded up to a multiple of 16. The equations that are solved may take as much again, 260 for a square of
+    /// factors, of which there are never more than 8192.
     pub fn memory(self, bytes: u64) -> Self {
         Self { memory: bytes, ..self }
     }
@@ -167,9 +180,9 @@ impl Ials {
         }
         check_memory(self.factors, [matrix.rows(), matrix.columns()], self.memory)?;
         check_most(self.factors, most_of_equations(self.memory), self.memory)?;
+        check_width(self.factors)?;
         let transposed = matrix.transposed();
-        let settings =
-            Settings { alpha: self.alpha, regularization: self.regularization, frequency: self.frequency };
+        let settings = self.settings();
         let width = self.factors.next_multiple_of(16);
         let (mut users, mut items) = (vec![0.0; matrix.rows() * width], vec![0.0; matrix.columns() * width]);
         let (mut random, deviation) =
@@ -202,15 +215,11 @@ impl Ials {
         if self.solver == (Solver::ConjugateGradient { steps: 0 }) {
             return Err(Error::argument("steps", 0, "at least 1"));
         }
-        for (name, value) in [("alpha", self.alpha), ("regularization", self.regularization)] {
-            if !(value > 0.0 && value.is_finite()) {
-                return Err(Error::argument(name, value, "a finite number above 0"));
-            }
-        }
-        match self.frequency >= 0.0 && self.frequency.is_finite() {
-            true => Ok(()),
-            false => Err(Error::argument("frequency", self.frequency, "a finite number of 0 or more")),
-        }
+        self.settings().check()
+    }
+
+    fn settings(&self) -> Settings {
+        Settings { alpha: self.alpha, regularization: self.regularization, frequency: self.frequency }
     }
 }
 
@@ -231,10 +240,15 @@ impl IalsModel {
     /// If an item is not known or comes twice, or a weight is negative or not finite.
     pub fn vector_from(&self, history: &[(ItemIndex, f32)]) -> Result<Vec<f32>> {
         let (columns, weights) = self.weights(history)?;
+        let mut row = Row::new(self.padded_width());
         let items = self.item_count();
-        let mut row = Row::new(self.table.len() / items);
         let solution = row.solve(&columns, &weights, &self.table, &self.gram, items, self.settings)?;
         Ok(solution[..self.factors.width()].to_vec())
+    }
+
+    /// The elements of a row of the table and of the Gram matrix.
+    fn padded_width(&self) -> usize {
+        self.factors.width().next_multiple_of(16)
     }
 
     fn weights(&self, history: &[(ItemIndex, f32)]) -> Result<(Vec<u32>, Vec<f32>)> {
@@ -263,14 +277,26 @@ impl StoredModel for IalsModel {
         (json(&header), self.factors.arrays())
     }
 
-    fn from_parts(header: Json, arrays: &MappedArrays, _: &UserItems) -> Result<Self> {
+    fn from_parts(header: Json, arrays: &MappedArrays, seen: &UserItems) -> Result<Self> {
         let Header { settings, objectives } = stored::settings(header)?;
-        let factors = Factors::from_arrays(arrays)?;
+        settings.check()?;
+        let factors = Factors::from_arrays(arrays, seen)?;
+        check_width(factors.width())?;
         let width = factors.width().next_multiple_of(16);
         let table = widened(factors.items(), factors.width(), width);
         let mut gram = vec![0.0; width * width];
         gram_of(&table, width, &mut gram);
         Ok(Self { factors, gram, table, settings, objectives })
+    }
+}
+
+/// The most factors: their Gram matrix, which no file has, takes 256 MiB.
+const MOST_FACTORS: usize = 8192;
+
+fn check_width(factors: usize) -> Result<()> {
+    match factors <= MOST_FACTORS {
+        true => Ok(()),
+        false => Err(Error::argument("factors", factors, format!("at most {MOST_FACTORS}"))),
     }
 }
 
@@ -299,7 +325,7 @@ impl Explain for IalsModel {
         check("item", item, self.item_count())?;
         let (columns, mut weights) = self.weights(history)?;
         weights.iter_mut().for_each(|weight| *weight *= self.settings.alpha);
-        let mut equations = NormalEquations::new(self.table.len() / self.item_count());
+        let mut equations = NormalEquations::new(self.padded_width());
         equations.reset(&self.gram, self.settings.ridge(columns.len(), self.item_count()));
         equations.add(&columns, &weights, &vec![0.0; columns.len()], &self.table);
         equations.add(&[item.get() as u32], &[0.0], &[1.0], &self.table);

@@ -15,7 +15,7 @@ impl UpdateUsers for IalsModel {
         check_items(interactions, self.item_count())?;
         let users = rows_to_take(users, self.user_count(), interactions.rows())?;
         interactions.check_weights()?;
-        let (width, wide) = (self.factors.width(), self.table.len() / self.item_count());
+        let (width, wide) = (self.factors.width(), self.padded_width());
         let vectors = some_rows(interactions, &users, &self.table, &self.gram, wide, self.settings)?;
         self.factors.set_users(interactions.rows(), &users, &narrowed(&vectors, wide, width));
         Ok(())
@@ -30,7 +30,7 @@ impl PartialUpdate for IalsModel {
         let users = rows_to_take(users, self.user_count(), interactions.rows())?;
         let items = rows_to_take(items, self.item_count(), interactions.columns())?;
         interactions.check_weights()?;
-        let (width, wide) = (self.factors.width(), self.table.len() / self.item_count());
+        let (width, wide) = (self.factors.width(), self.padded_width());
         let mut of_users = widened(self.factors.users(), width, wide);
         of_users.resize(interactions.rows() * wide, 0.0);
         let mut of_items = self.table.clone();

@@ -140,9 +140,9 @@ impl StoredModel for LightFmModel {
         (json(&Settings { losses: self.losses.clone(), user_features, item_features }), arrays)
     }
 
-    fn from_parts(settings: Json, arrays: &MappedArrays, _: &UserItems) -> Result<Self> {
+    fn from_parts(settings: Json, arrays: &MappedArrays, seen: &UserItems) -> Result<Self> {
         let Settings { losses, user_features, item_features } = stored::settings(settings)?;
-        let factors = Factors::from_arrays(arrays)?;
+        let factors = Factors::from_arrays(arrays, seen)?;
         let width = factors.width();
         if width < 3 {
             return Err(Error::mismatch("vectors", format!("{width} elements"), "at least 3"));

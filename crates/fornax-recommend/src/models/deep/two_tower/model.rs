@@ -132,9 +132,9 @@ impl StoredModel for TwoTowerModel {
         (json(&Header { towers: [user, item], history: self.history.clone() }), arrays.collect())
     }
 
-    fn from_parts(header: Json, arrays: &MappedArrays, _: &UserItems) -> Result<Self> {
+    fn from_parts(header: Json, arrays: &MappedArrays, seen: &UserItems) -> Result<Self> {
         let Header { towers: [user, item], history } = stored::settings(header)?;
-        let factors = Factors::from_arrays(arrays)?;
+        let factors = Factors::from_arrays(arrays, seen)?;
         let tower = |stored, side: usize| Tower::from_parts(stored, arrays, SIDES[side], factors.width());
         let towers = Box::new([tower(user, 0)?, tower(item, 1)?]);
         Ok(Self { factors, towers, history })
