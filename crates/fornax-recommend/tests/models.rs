@@ -3,10 +3,10 @@
 mod common;
 
 use common::{Log, by_threads, random_log};
-use fornax_core::Philox;
+use fornax_core::{Array, Philox};
 use fornax_recommend::{
-    Duplicates, Ease, Explain, Filter, FoldIn, Ials, Index, Interactions, ItemIndex, PureSvd, Recommend,
-    Score, Similar, Solver, UserIndex,
+    Duplicates, Ease, Explain, Factors, Filter, FoldIn, Ials, Index, Interactions, ItemIndex, PureSvd,
+    Recommend, Score, Similar, SimilarUsers, Solver, UserIndex,
 };
 use nalgebra::{DMatrix, DVector};
 use proptest::prelude::*;
@@ -244,7 +244,11 @@ fn what_cannot_be_fitted_is_an_error() {
     assert_eq!(fault(Ials::new(0)), "factors: found 0, wanted at least 1");
     assert_eq!(fault(Ials::new(2).iterations(0)), "iterations: found 0, wanted at least 1");
     assert!(fault(Ials::new(usize::MAX)).contains("or more memory"));
-    assert!(fault(Ials::new(100_000)).contains("or more memory"), "the equations, not the vectors");
+    // Of the equations, not of the vectors: 65 squares of factors, whatever the threads.
+    for equal in by_threads(|| fault(Ials::new(100_000))) {
+        assert_eq!(equal, "factors: found 100000, wanted at most 4064, for 4294967296 bytes, or more memory");
+    }
+    assert_eq!(fault(Ials::new(10_000).memory(1 << 40)), "factors: found 10000, wanted at most 8192");
     let solver = Solver::ConjugateGradient { steps: 0 };
     assert_eq!(fault(Ials::new(2).solver(solver)), "steps: found 0, wanted at least 1");
     assert!(fault(Ials::new(2).alpha(0.0)).starts_with("alpha: found 0"));
@@ -263,4 +267,30 @@ fn what_cannot_be_fitted_is_an_error() {
         ease.similar_items(ItemIndex::new(8), 3).is_err()
             && ease.weight(ItemIndex::new(0), ItemIndex::new(8)).is_err()
     );
+}
+
+/// Squares of such numbers are no numbers of 32 bits.
+#[test]
+fn cosines_are_those_of_vectors_of_any_length() {
+    let of = |scale: f32| {
+        let values = [1.0, 0.0, 1.0, 1.0, -1.0, 0.5, 0.0, 0.0].map(|x: f32| x * scale);
+        let table = Array::from_vec([4, 2], values.to_vec()).unwrap();
+        let factors = Factors::new(&table, &table).unwrap();
+        let users = factors.similar_users(UserIndex::new(0), 3).unwrap();
+        let users: Vec<(usize, f32)> = users.iter().map(|user| (user.index.get(), user.score)).collect();
+        let items = factors.similar_items(ItemIndex::new(0), 3).unwrap();
+        assert_eq!(users, items.iter().map(|item| (item.index.get(), item.score)).collect::<Vec<_>>());
+        users
+    };
+    for scale in [1.0, 1e20, 1e-30, 1e38, 1e-44] {
+        let found = of(scale);
+        assert_eq!(found.iter().map(|(at, _)| *at).collect::<Vec<_>>(), [1, 3, 2], "{scale}");
+        if scale > 1e-40 {
+            let wanted = [0.5f32.sqrt(), 0.0, -1.0 / 1.25f32.sqrt()];
+            found
+                .iter()
+                .zip(wanted)
+                .for_each(|((_, cosine), wanted)| assert!((cosine - wanted).abs() < 1e-6));
+        }
+    }
 }

@@ -7,9 +7,10 @@ mod plain;
 mod planted;
 
 use common::{Log, by_threads, random_log};
+use fornax_core::Array;
 use fornax_recommend::{
-    ColdStart, Duplicates, FeatureVectors, Features, Filter, Index, ItemIndex, LightFm, LightFmModel, Loss,
-    Recommend, Recommender, Score, UserIndex,
+    ColdStart, Duplicates, Factors, FeatureVectors, Features, Filter, Index, ItemIndex, LightFm,
+    LightFmModel, Loss, Recommend, Recommender, Score, Similar, SimilarUsers, UserIndex,
 };
 
 const LOSSES: [Loss; 3] = [Loss::Warp, Loss::Bpr, Loss::Logistic];
@@ -170,4 +171,25 @@ fn weights_are_kept_and_normalized() {
     let named = features.without_identity();
     assert_eq!(rows(&named), [(vec![1], vec![1.0]), (vec![0, 1], vec![-3.0, 0.5])]);
     assert_eq!(rows(&named.normalized()), [(vec![1], vec![1.0]), (vec![0, 1], vec![-3.0 / 3.5, 0.5 / 3.5])]);
+}
+
+/// Biases say who likes much and what is popular, not who and what are alike.
+#[test]
+fn likeness_is_that_of_embeddings() {
+    let log = log(12, 9, 60, 2);
+    let model = LightFm::new(3).iterations(5).fit(&log).unwrap();
+    let table = |count: usize, vector: &dyn Fn(u32) -> Vec<f32>| {
+        Array::from_vec([count, 3], (0..count as u32).flat_map(|at| vector(at)[..3].to_vec()).collect())
+            .unwrap()
+    };
+    let users = table(model.user_count(), &|at| model.factors().user(UserIndex::new(at)).unwrap().to_vec());
+    let items = table(model.item_count(), &|at| model.factors().item(ItemIndex::new(at)).unwrap().to_vec());
+    let embeddings = Factors::new(&users, &items).unwrap();
+    for at in 0..9 {
+        let (user, item) = (UserIndex::new(at), ItemIndex::new(at));
+        assert_eq!(model.similar_users(user, 20).unwrap(), embeddings.similar_users(user, 20).unwrap());
+        assert_eq!(model.similar_items(item, 20).unwrap(), embeddings.similar_items(item, 20).unwrap());
+    }
+    assert!(model.similar_users(UserIndex::new(99), 1).is_err());
+    assert!(model.similar_items(ItemIndex::new(99), 1).is_err());
 }

@@ -11,7 +11,7 @@ use crate::ids::{ItemIndex, UserIndex};
 use crate::models::factors::{Factors, most_similar};
 use crate::models::feature_vectors::{FeatureVectors, StoredNames};
 use crate::models::stored::{self, StoredModel, json};
-use crate::recommend::{ColdStart, Score, Scored, Similar, SimilarUsers, check, ranked};
+use crate::recommend::{ColdStart, Score, Scored, Similar, SimilarUsers, check};
 use crate::sparse::UserItems;
 
 /// A fitted [`LightFm`](super::LightFm).
