@@ -45,11 +45,11 @@ pub use ids::{FeatureIndex, Id, Ids, Index, ItemIndex, UserIndex};
 pub use interactions::{Duplicates, Event, Interactions};
 pub use models::{
     Als, AlsModel, Baseline, BaselineModel, Bpr, BprModel, Centering, CoClustering, CoClusteringModel, Ease,
-    EaseModel, Factors, FeatureVectors, FunkSvd, FunkSvdModel, Ials, IalsModel, LightFm, LightFmModel,
-    LogisticMf, LogisticMfModel, Loss, MarkovChain, MarkovChainModel, Negatives, Neighbours, NeighboursModel,
-    NeuMf, NeuMfModel, Nmf, NmfModel, Popularity, PopularityModel, Predict, PureSvd, PureSvdModel, SasRec,
-    SasRecModel, Similarity, SlopeOne, SlopeOneModel, Solver, StoredModel, SvdPlusPlus, SvdPlusPlusModel,
-    TwoTower, TwoTowerModel,
+    EaseModel, Factors, FeatureVectors, FunkSvd, FunkSvdModel, Ials, IalsModel, LightFm, LightFmLoss,
+    LightFmModel, LogisticMf, LogisticMfModel, MarkovChain, MarkovChainModel, Negatives, Neighbours,
+    NeighboursModel, NeuMf, NeuMfModel, Nmf, NmfModel, Popularity, PopularityModel, Predict, PureSvd,
+    PureSvdModel, SasRec, SasRecModel, Similarity, SlopeOne, SlopeOneModel, Solver, StoredModel, SvdPlusPlus,
+    SvdPlusPlusModel, TwoTower, TwoTowerModel,
 };
 pub use readers::{Delimited, Field, JsonLines, MovieLens, lightgcn, movielens, sequences};
 pub use recommend::{ColdStart, Explain, Filter, FoldIn, Recommend, Score, Scored, Similar, SimilarUsers};

@@ -22,7 +22,7 @@ pub use ease::{Ease, EaseModel};
 pub use factors::Factors;
 pub use feature_vectors::FeatureVectors;
 pub use ials::{Ials, IalsModel, Solver};
-pub use light_fm::{LightFm, LightFmModel, Loss};
+pub use light_fm::{LightFm, LightFmLoss, LightFmModel};
 pub use logistic_mf::{LogisticMf, LogisticMfModel};
 pub use markov_chain::{MarkovChain, MarkovChainModel};
 pub use popularity::{Popularity, PopularityModel};

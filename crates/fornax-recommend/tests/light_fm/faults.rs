@@ -1,6 +1,6 @@
 //! What cannot be fitted, or is not known, is an error.
 
-use fornax_recommend::{ColdStart, Duplicates, Features, ItemIndex, LightFm, Loss};
+use fornax_recommend::{ColdStart, Duplicates, Features, ItemIndex, LightFm, LightFmLoss};
 
 use crate::common::Log;
 use crate::{LOSSES, log};
@@ -43,10 +43,10 @@ fn values_that_are_no_labels_are_errors() {
         let log = log.map_values(|_| value).unwrap();
         LightFm::new(2).loss(loss).fit(&log).map(|_| ()).map_err(|error| error.to_string())
     };
-    for loss in [Loss::Warp, Loss::Bpr] {
+    for loss in [LightFmLoss::Warp, LightFmLoss::Bpr] {
         let error = fault(loss, -1.0).unwrap_err();
         assert!(
-            error.starts_with("user 0, item 0: found -1, wanted a value above 0; Loss::Logistic"),
+            error.starts_with("user 0, item 0: found -1, wanted a value above 0; LightFmLoss::Logistic"),
             "{error}"
         );
     }
@@ -55,10 +55,10 @@ fn values_that_are_no_labels_are_errors() {
         assert!(error.starts_with("user 0, item 0: found 0"), "{error}");
         assert!(fault(loss, 1.0).is_ok());
     }
-    assert!(fault(Loss::Logistic, -1.0).is_ok());
+    assert!(fault(LightFmLoss::Logistic, -1.0).is_ok());
     // Who has everything teaches nothing about order.
     let all = Log::from_events([(1, 1), (1, 2)], Duplicates::Error).unwrap();
-    for loss in [Loss::Warp, Loss::Bpr] {
+    for loss in [LightFmLoss::Warp, LightFmLoss::Bpr] {
         assert_eq!(LightFm::new(2).loss(loss).iterations(2).fit(&all).unwrap().losses(), [0.0; 2]);
     }
 }

@@ -9,11 +9,11 @@ mod planted;
 use common::{Log, by_threads, random_log};
 use fornax_core::Array;
 use fornax_recommend::{
-    ColdStart, Duplicates, Factors, FeatureVectors, Features, Filter, Index, ItemIndex, LightFm,
-    LightFmModel, Loss, Recommend, Recommender, Score, Similar, SimilarUsers, UserIndex,
+    ColdStart, Duplicates, Factors, FeatureVectors, Features, Filter, Index, ItemIndex, LightFm, LightFmLoss,
+    LightFmModel, Recommend, Recommender, Score, Similar, SimilarUsers, UserIndex,
 };
 
-const LOSSES: [Loss; 3] = [Loss::Warp, Loss::Bpr, Loss::Logistic];
+const LOSSES: [LightFmLoss; 3] = [LightFmLoss::Warp, LightFmLoss::Bpr, LightFmLoss::Logistic];
 
 fn log(users: usize, items: usize, count: usize, seed: u64) -> Log {
     random_log(users, items, count, seed, |user, item| 0.5 + ((user + item) % 3) as f32)
@@ -79,7 +79,8 @@ fn a_step_is_the_gradient_of_the_logistic_loss() {
         let users = Features::new(log.users(), users).unwrap().without_identity();
         let items = Features::new(log.items(), [(1, "c", 1.5)]).unwrap().without_identity();
         let fit = |rate| {
-            let settings = LightFm::new(3).loss(Loss::Logistic).iterations(1).learning_rate(rate).seed(3);
+            let settings =
+                LightFm::new(3).loss(LightFmLoss::Logistic).iterations(1).learning_rate(rate).seed(3);
             settings.fit_with(&log, Some(&users), Some(&items)).unwrap()
         };
         let parameters = |model: &LightFmModel| -> Vec<f64> {

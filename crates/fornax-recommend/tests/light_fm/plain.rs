@@ -1,7 +1,7 @@
 //! LightFM without any care for time, and that it agrees.
 
 use fornax_core::Philox;
-use fornax_recommend::{Index, ItemIndex, LightFm, Loss, Score, UserIndex};
+use fornax_recommend::{Index, ItemIndex, LightFm, LightFmLoss, Score, UserIndex};
 
 use crate::common::Log;
 use crate::{LOSSES, features_of_both, log, vectors};
@@ -74,7 +74,7 @@ impl Slow {
         self.descend(0, user, &[&away[..self.factors], &[0.0]].concat());
     }
 
-    fn pass(&mut self, log: &Log, loss: Loss, max_sampled: usize, mut random: Philox) {
+    fn pass(&mut self, log: &Log, loss: LightFmLoss, max_sampled: usize, mut random: Philox) {
         let entries: Vec<_> = log.matrix().entries().collect();
         let mut draws = random.stream(0);
         for at in random.permutation(entries.len()) {
@@ -86,7 +86,7 @@ impl Slow {
             let mut draw = || free[((u64::from(draws.next_u32()) * free.len() as u64) >> 32) as usize];
             let score = self.score(user, item);
             match loss {
-                Loss::Logistic => {
+                LightFmLoss::Logistic => {
                     let label = if value > 0.0 { 1.0 } else { 0.0 };
                     let slope = value.abs() * (1.0 / (1.0 + (-score).exp()) - label);
                     let [x, y] = [self.vector(0, user), self.vector(1, item)];
@@ -97,12 +97,12 @@ impl Slow {
                     self.descend(1, item, &of_item);
                     self.descend(0, user, &of_user);
                 }
-                Loss::Bpr => {
+                LightFmLoss::Bpr => {
                     let other = draw();
                     let difference = score - self.score(user, other);
                     self.apart([user, item, other], value / (1.0 + difference.exp()));
                 }
-                Loss::Warp => {
+                LightFmLoss::Warp => {
                     for drawn in 1..=max_sampled {
                         let other = draw();
                         if self.score(user, other) > score - 1.0 {
@@ -121,7 +121,7 @@ impl Slow {
 fn a_plain_implementation_agrees() {
     for loss in LOSSES {
         let mut log = log(25, 20, 150, 5);
-        if loss == Loss::Logistic {
+        if loss == LightFmLoss::Logistic {
             log = log.map_values(|value| if value == 1.5 { -value } else { value }).unwrap();
         } else {
             log = log.map_values(|value| if value == 2.5 { 8.0 } else { value }).unwrap();

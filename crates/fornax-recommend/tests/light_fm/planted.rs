@@ -2,8 +2,8 @@
 
 use fornax_core::Philox;
 use fornax_recommend::{
-    ColdStart, Duplicates, Features, Filter, Index, ItemIndex, LightFm, Loss, Recommend, Score, Similar,
-    UserIndex,
+    ColdStart, Duplicates, Features, Filter, Index, ItemIndex, LightFm, LightFmLoss, Recommend, Score,
+    Similar, UserIndex,
 };
 
 use crate::common::Log;
@@ -43,7 +43,7 @@ fn order(log: &Log, model: &impl Score) -> f64 {
 #[test]
 fn planted_groups_are_found() {
     let log = planted();
-    for loss in [Loss::Warp, Loss::Bpr] {
+    for loss in [LightFmLoss::Warp, LightFmLoss::Bpr] {
         let model = LightFm::new(4).loss(loss).iterations(20).fit(&log).unwrap();
         let found = order(&log, &model);
         assert!(found > 0.99, "{loss:?}: {found}");
@@ -60,7 +60,7 @@ fn planted_groups_are_found() {
         .events()
         .map(|event| (event.user, GROUPS * (event.item / GROUPS) + (event.user + 1) % GROUPS, -1.0));
     let both = Log::from_events(likes.chain(dislikes), Duplicates::Error).unwrap();
-    let model = LightFm::new(8).loss(Loss::Logistic).iterations(60).fit(&both).unwrap();
+    let model = LightFm::new(8).loss(LightFmLoss::Logistic).iterations(60).fit(&both).unwrap();
     for (user, item, value) in both.matrix().entries() {
         let score = model.scores(user).unwrap()[item.get()];
         assert!(score * value > 0.0, "{user:?}, {item:?}: {score}, wanted the sign of {value}");

@@ -1,21 +1,21 @@
-//! [`Loss`]: what a step of LightFM makes smaller.
+//! [`LightFmLoss`]: what a step of LightFM makes smaller.
 
 /// What [`LightFm`](super::LightFm) makes smaller with each interaction of a user `u` and an item `i`, of value `r`, where `j` is
 /// drawn from the items that `u` has no interaction with, all alike.
 ///
 /// ```
-/// use fornax_recommend::{Duplicates, Interactions, LightFm, Loss, Score};
+/// use fornax_recommend::{Duplicates, Interactions, LightFm, LightFmLoss, Score};
 ///
 /// let log = [("a", 1, 1.0), ("a", 2, -1.0), ("b", 1, 1.0), ("b", 2, -1.0), ("c", 2, 1.0), ("c", 1, -1.0)];
 /// let log = Interactions::from_events(log, Duplicates::Error)?;
-/// let model = LightFm::new(2).loss(Loss::Logistic).iterations(200).fit(&log)?;
+/// let model = LightFm::new(2).loss(LightFmLoss::Logistic).iterations(200).fit(&log)?;
 /// let scores = model.scores(log.users().expect("c")?)?;
 /// assert!(scores[0] < 0.0 && scores[1] > 0.0);
-/// assert!(LightFm::new(2).loss(Loss::Bpr).fit(&log).is_err(), "values below 0 are no weights");
+/// assert!(LightFm::new(2).loss(LightFmLoss::Bpr).fit(&log).is_err(), "values below 0 are no weights");
 /// # Ok::<(), fornax_core::Error>(())
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Loss {
+pub enum LightFmLoss {
     /// Weighted approximate-rank pairwise loss (Weston, Bengio and Usunier 2011): draws `j` until `s_uj > s_ui - 1`, at most
     /// [`max_sampled`](super::LightFm::max_sampled) times, and if the `n`-th one is such takes
     /// `w max(0, 1 - s_ui + s_uj)` with `w = min(10, r ln max(1, floor((items - 1) / n)))`: the sooner one is found, the lower `i`

@@ -15,7 +15,7 @@ use crate::sparse::UserItems;
 use side::Side;
 use training::Training;
 
-pub use loss::Loss;
+pub use loss::LightFmLoss;
 pub use model::LightFmModel;
 
 /// Embeddings `e_f` and biases `b_f` of features. A user or item is the weighted sum of its features,
@@ -27,11 +27,11 @@ pub use model::LightFmModel;
 /// and the model a factorization. Of M. Kula, *Metadata Embeddings for User and Item Cold-start Recommendations*, 2015, and
 /// the library LightFM.
 ///
-/// An iteration takes each interaction once, in an order drawn anew, for a step of AdaGrad on the [`Loss`] and on
+/// An iteration takes each interaction once, in an order drawn anew, for a step of AdaGrad on the [`LightFmLoss`] and on
 /// `regularization / 2 (|e_f|² + b_f²)` of the features met in it. The sign of an interaction's value is its label and its
 /// size its weight; the losses that rank take only values above 0. It is fitted on one thread.
 ///
-/// Defaults are those of LightFM, but for the loss and the number of iterations, of which LightFM makes 1: [`Loss::Warp`],
+/// Defaults are those of LightFM, but for the loss and the number of iterations, of which LightFM makes 1: [`LightFmLoss::Warp`],
 /// learning rate 0.05, no regularization, at most 10 draws, 30 iterations, seed 0, at most 4 GiB. Initial elements are uniform, at
 /// most `0.5 / factors`; biases begin at 0. What differs from LightFM: BPR draws all items alike, as its paper does; items are drawn from those that a user does
 /// not have instead of from all, those that they have left out, and a rank is estimated among all items alike; a user who has
@@ -52,7 +52,7 @@ pub use model::LightFmModel;
 #[derive(Clone, Debug)]
 pub struct LightFm {
     factors: usize,
-    loss: Loss,
+    loss: LightFmLoss,
     learning_rate: f32,
     user_regularization: f32,
     item_regularization: f32,
@@ -67,7 +67,7 @@ impl LightFm {
     pub fn new(factors: usize) -> Self {
         Self {
             factors,
-            loss: Loss::default(),
+            loss: LightFmLoss::default(),
             learning_rate: 0.05,
             user_regularization: 0.0,
             item_regularization: 0.0,
@@ -79,7 +79,7 @@ impl LightFm {
     }
 
     /// What steps make smaller.
-    pub fn loss(self, loss: Loss) -> Self {
+    pub fn loss(self, loss: LightFmLoss) -> Self {
         Self { loss, ..self }
     }
 
@@ -99,7 +99,7 @@ impl LightFm {
         Self { item_regularization, ..self }
     }
 
-    /// How many items are drawn at most for an interaction, under [`Loss::Warp`].
+    /// How many items are drawn at most for an interaction, under [`LightFmLoss::Warp`].
     pub fn max_sampled(self, max_sampled: usize) -> Self {
         Self { max_sampled, ..self }
     }
@@ -217,10 +217,10 @@ impl LightFm {
             return Err(Error::data("interactions", "none", "at least one"));
         }
         let wanted = match self.loss {
-            Loss::Logistic => "a value other than 0",
-            _ => "a value above 0; Loss::Logistic takes values below 0 too",
+            LightFmLoss::Logistic => "a value other than 0",
+            _ => "a value above 0; LightFmLoss::Logistic takes values below 0 too",
         };
-        let fits = |value: f32| value > 0.0 || (value < 0.0 && self.loss == Loss::Logistic);
+        let fits = |value: f32| value > 0.0 || (value < 0.0 && self.loss == LightFmLoss::Logistic);
         match matrix.entries().find(|(.., value)| !fits(*value)) {
             Some((user, item, value)) => {
                 Err(Error::data(format!("user {}, item {}", user.get(), item.get()), value, wanted))

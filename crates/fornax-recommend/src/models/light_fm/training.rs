@@ -2,7 +2,7 @@
 
 use fornax_core::Philox;
 
-use super::loss::{Loss, rank_weight, sigmoid, softplus};
+use super::loss::{LightFmLoss, rank_weight, sigmoid, softplus};
 use super::side::Side;
 use crate::ids::{Index, ItemIndex, UserIndex};
 use crate::models::products::product;
@@ -15,7 +15,7 @@ pub(super) struct Training<'a> {
     pub(super) owners: Vec<u32>,
     pub(super) users: Side<UserIndex>,
     pub(super) items: Side<ItemIndex>,
-    pub(super) loss: Loss,
+    pub(super) loss: LightFmLoss,
     pub(super) learning_rate: f32,
     pub(super) max_sampled: usize,
 }
@@ -53,9 +53,9 @@ impl Training<'_> {
             let score = product(&vectors.user, &vectors.item);
             let example = Example { user, item, value: self.matrix.values()[at], score };
             total += match self.loss {
-                Loss::Logistic => self.logistic(example, &vectors),
-                Loss::Bpr => self.bpr(example, &mut draws, &mut vectors),
-                Loss::Warp => self.warp(example, &mut draws, &mut vectors),
+                LightFmLoss::Logistic => self.logistic(example, &vectors),
+                LightFmLoss::Bpr => self.bpr(example, &mut draws, &mut vectors),
+                LightFmLoss::Warp => self.warp(example, &mut draws, &mut vectors),
             };
         }
         total / self.matrix.len() as f64
