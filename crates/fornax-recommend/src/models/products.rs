@@ -1,23 +1,15 @@
 //! Products of two vectors.
 
-/// The product of two vectors. For one vector and a table this is some ten times as fast as a product of matrices, which is
-/// made for many.
+/// The product of two vectors, in 8 partial sums, which the compiler keeps in registers. For one vector and a table this is some
+/// ten times as fast as a product of matrices, which is made for many.
 pub(crate) fn product(a: &[f32], b: &[f32]) -> f32 {
-    const LANES: usize = 16;
-    let ((left, a), (right, b)) = (a.as_chunks::<LANES>(), b.as_chunks::<LANES>());
-    let mut sums = [0.0; LANES];
-    for (a, b) in left.iter().zip(right) {
-        (0..LANES).for_each(|lane| sums[lane] += a[lane] * b[lane]);
-    }
-    // What is left is often a half.
-    let ((left, a), (right, b)) = (a.as_chunks::<8>(), b.as_chunks::<8>());
-    for (a, b) in left.iter().zip(right) {
+    let (chunks, others) = (a.chunks_exact(8), b.chunks_exact(8));
+    let rest: f32 = chunks.remainder().iter().zip(others.remainder()).map(|(a, b)| a * b).sum();
+    let mut sums = [0.0; 8];
+    for (a, b) in chunks.zip(others) {
         (0..8).for_each(|lane| sums[lane] += a[lane] * b[lane]);
     }
-    for half in [8, 4, 2, 1] {
-        (0..half).for_each(|lane| sums[lane] += sums[lane + half]);
-    }
-    sums[0] + a.iter().zip(b).map(|(a, b)| a * b).sum::<f32>()
+    sums.iter().sum::<f32>() + rest
 }
 
 /// The product of two vectors in 64 bits.
