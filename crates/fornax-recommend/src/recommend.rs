@@ -1,4 +1,5 @@
-//! What models can be asked: [`Score`], [`Recommend`], [`FoldIn`], [`Explain`], [`Similar`], [`SimilarUsers`]. What a model cannot do does not compile.
+//! What models can be asked: [`Score`], [`Recommend`], [`FoldIn`], [`Explain`], [`Similar`], [`SimilarUsers`]. What a model
+//! cannot do does not compile.
 
 use std::ops::Range;
 

@@ -1,8 +1,8 @@
 //! Ranks each user's last film of MovieLens 1M among 99 others, as the paper on neural collaborative filtering does:
 //! `cargo run --release --example collaborative_filtering -- data`, with `ml-1m` and `ncf-ml-1m` in the folder `data`.
 //!
-//! Such figures are much higher than those over all films and do not compare with them. Lists and split: X. He et al., *Neural Collaborative
-//! Filtering*, WWW 2017.
+//! Such figures are much higher than those over all films and do not compare with them. Lists and split: X. He et al.,
+//! *Neural Collaborative Filtering*, WWW 2017.
 use std::collections::{HashMap, HashSet};
 use std::io::Read;
 use std::path::Path;
@@ -18,8 +18,8 @@ fn text(path: &Path) -> fornax::Result<String> {
     Ok(text)
 }
 
-/// Ids of the lists are those of films in the order in which they first come, in a file that lacks the last users: films that it does not have come behind, in
-/// any order.
+/// Ids of the lists are those of films in the order in which they first come, in a file that lacks the last users: films
+/// that it does not have come behind, in any order.
 fn film_numbers(folder: &Path, all: &Interactions<u32, u32>) -> fornax::Result<HashMap<u32, u32>> {
     let mut numbers = HashMap::new();
     for line in text(&folder.join("ratings_users1-2999.dat.gz"))?.lines() {

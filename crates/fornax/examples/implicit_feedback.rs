@@ -1,8 +1,8 @@
 //! Recommends places to visit from who has been where: `cargo run --release --example implicit_feedback -- data/gowalla`.
 //!
-//! The check-ins of Gowalla in the split of LightGCN (X. He et al., SIGIR 2020): `train.txt`, `valid.txt` and `test.txt`, a line for
-//! each user with the places. Settings were chosen by `valid.txt` (`--validate` shows its figures); what is shown is of `test.txt`, by models of both other
-//! files, over all places.
+//! The check-ins of Gowalla in the split of LightGCN (X. He et al., SIGIR 2020): `train.txt.gz`, `valid.txt` and
+//! `test.txt.gz`, a line for each user with the places. Settings were chosen by `valid.txt` (`--validate` shows its
+//! figures); what is shown is of `test.txt`, by models of both other files, over all places.
 use std::path::Path;
 use std::time::Instant;
 

@@ -1,7 +1,8 @@
 //! Says what someone buys next, from what they bought before: `cargo run --release --example next_item -- data/amazon-beauty`.
 //!
-//! The reviews of beauty products at Amazon, as S3-Rec has them (K. Zhou et al., CIKM 2020): each user's last product is held out, and ranked among
-//! all that the user does not have. Settings were chosen by the product before it (`--validate` shows its figures).
+//! The reviews of beauty products at Amazon, as S3-Rec has them (K. Zhou et al., CIKM 2020): each user's last product is
+//! held out, and ranked among all that the user does not have. Settings were chosen by the product before it (`--validate`
+//! shows its figures).
 use std::path::Path;
 use std::time::Instant;
 
@@ -34,5 +35,6 @@ fn main() -> fornax::Result<()> {
     let clock = Instant::now();
     show("Markov chain", clock, &MarkovChain::new().fit(log)?)?;
     let clock = Instant::now();
-    show("SASRec", clock, &SasRec::new(64).dropout(0.5).epochs(30).fit(log)?)
+    let model = SasRec::new(64).blocks(1).dropout(0.5).learning_rate(0.004).epochs(20);
+    show("SASRec", clock, &model.fit(log)?)
 }

@@ -1,8 +1,9 @@
 //! Two towers with what is known of products: `cargo run --release --example two_tower -- data/amazon-beauty`.
 //!
-//! The reviews of beauty products at Amazon, as S3-Rec has them (K. Zhou et al., CIKM 2020): each user's last product is held out and ranked
-//! among all that the user does not have, by towers that know each product by itself, by its attributes as well, and by its attributes alone. A tenth of
-//! the products is then taken out of the training, to be known by attributes alone.
+//! The reviews of beauty products at Amazon, as S3-Rec has them (K. Zhou et al., CIKM 2020): each user's last product is
+//! held out and ranked among all that the user does not have, by towers that know each product by itself, by its attributes
+//! as well, and by its attributes alone. A tenth of the products is then taken out of the training, to be known by
+//! attributes alone.
 use std::collections::{BTreeMap, HashSet};
 use std::io::Read;
 use std::path::Path;

@@ -138,12 +138,12 @@ impl Kind {
             },
             Self::SasRec => Settings {
                 factors: Some(64),
-                learning_rate: Some(0.001),
-                iterations: Some(30),
+                learning_rate: Some(0.004),
+                iterations: Some(20),
                 batch_size: Some(128),
                 dropout: Some(0.5),
                 max_length: Some(50),
-                blocks: Some(2),
+                blocks: Some(1),
                 heads: Some(1),
                 ..none
             },

@@ -90,8 +90,8 @@ impl Evaluation {
         Self { candidates: Among::Sampled(count), ..self }
     }
 
-    /// Ranks the relevant items among given others: for each user those that have an entry, by the numbers of the training part, as some data sets
-    /// are published with. What is said of [`sampled`](Self::sampled) holds of such figures too.
+    /// Ranks the relevant items among given others: for each user those that have an entry, by the numbers of the training
+    /// part, as some data sets are published with. What is said of [`sampled`](Self::sampled) holds of such figures too.
     pub fn among(self, lists: UserItems) -> Self {
         Self { candidates: Among::Given(lists), ..self }
     }

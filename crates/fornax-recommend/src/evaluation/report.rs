@@ -100,8 +100,9 @@ impl RankingReport {
         self.shown.map(|lists| lists.novelty)
     }
 
-    /// The mean over lists of `1 - s`, with the mean `s` over pairs of listed items of the cosine between the sets of training users who have
-    /// them, `n_ab / sqrt(n_a n_b)` (Ziegler et al. 2005): 0 if a list has what the same users have; none of a sample, or where no list has two items.
+    /// The mean over lists of `1 - s`, with the mean `s` over pairs of listed items of the cosine between the sets of
+    /// training users who have them, `n_ab / sqrt(n_a n_b)` (Ziegler et al. 2005): 0 if a list has what the same users have;
+    /// none of a sample, or where no list has two items.
     ///
     /// # Errors
     /// If the interactions are not those of the training part.

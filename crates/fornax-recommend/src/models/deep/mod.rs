@@ -33,8 +33,8 @@ impl Training {
         Self { epochs, batch_size, learning_rate: 1e-3, lazy: false, memory: 4 << 30, seed: 0, verbose: true }
     }
 
-    /// An error unless a network of tables `[rows, width]` and dense layers fits into the memory, with gradients and what Adam keeps, and
-    /// with so many logits of a batch, their gradients and what is left of the softmax.
+    /// An error unless a network of tables `[rows, width]` and dense layers fits into the memory, with gradients and what
+    /// Adam keeps, and with so many logits of a batch, their gradients and what is left of the softmax.
     fn check_memory(&self, tables: &[[usize; 2]], units: &[usize], logits: [usize; 3]) -> Result<()> {
         let product = |all: &[usize]| all.iter().fold(1u128, |product, &x| product.saturating_mul(x as u128));
         let layers = units.windows(2).map(|pair| [pair[0], pair[1]]);
@@ -107,7 +107,8 @@ macro_rules! training_setters {
             learning_rate: f64,
             /// Whether a step changes the vectors alone of whom and what it looked up, as PyTorch's `SparseAdam`.
             lazy: bool,
-            /// The most memory that training may take, in bytes: 16 for a weight or an element of a batch's vectors, 12 for a logit.
+            /// The most memory that training may take, in bytes: 16 for a weight or an element of a batch's vectors, 12 for
+            /// a logit.
             memory: u64,
             /// What weights, order, dropout and negatives are drawn from.
             seed: u64,

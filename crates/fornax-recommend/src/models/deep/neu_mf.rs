@@ -21,12 +21,13 @@ use crate::models::stored::{self, StoredModel, json};
 use crate::recommend::Score;
 use crate::sparse::{UserItems, nth_absent};
 
-/// `s_uv = h · [x_u ∘ y_v ; f_L(...f_1([p_u ; q_v]))] + b`, `f_l(z) = relu(z W_l + b_l)`: a product of vectors and a multilayer perceptron on
-/// vectors of its own, by the binary cross entropy of `sigmoid(s_uv)` over what users have (1) and `negatives` times as much that they
-/// do not have (0), drawn anew for each epoch. Values of interactions do not count.
+/// `s_uv = h · [x_u ∘ y_v ; f_L(...f_1([p_u ; q_v]))] + b`, `f_l(z) = relu(z W_l + b_l)`: a product of vectors and a
+/// multilayer perceptron on vectors of its own, by the binary cross entropy of `sigmoid(s_uv)` over what users have (1) and
+/// `negatives` times as much that they do not have (0), drawn anew for each epoch. Values of interactions do not count.
 ///
-/// Defaults: `[64, 32, 16, 8]` hidden units (the first: the elements of `p_u` and `q_v` together), 4 negatives, 20 epochs of batches of
-/// 256 interactions, a learning rate of 0.001, seed 0. Vectors begin normal, of deviation 0.01. The paper's `NeuMF` without pretraining.
+/// Defaults: `[64, 32, 16, 8]` hidden units (the first: the elements of `p_u` and `q_v` together), 4 negatives, 20 epochs of
+/// batches of 256 interactions, a learning rate of 0.001, seed 0. Vectors begin normal, of deviation 0.01. The paper's
+/// `NeuMF` without pretraining.
 ///
 /// ```
 /// # #[cfg(feature = "flex")] {

@@ -26,12 +26,14 @@ use crate::sparse::UserItems;
 
 /// `s_uv = h_u · e_v`: a vector `e_v` of each item, and of each user what a causal Transformer makes of the vectors of the last
 /// `max_length` items, each with a vector of its position. It is trained so that behind each item the next one is likely,
-/// `-ln softmax(E h_t)_next` over all items (and padding, which never comes), instead of against one drawn item by a binary cross entropy as in the paper: see Klenitskiy and Vasilev,
-/// *Turning dross into gold loss: is BERT4Rec really better than SASRec?*, RecSys 2023.
+/// `-ln softmax(E h_t)_next` over all items (and padding, which never comes), instead of against one drawn item by a binary
+/// cross entropy as in the paper: see Klenitskiy and Vasilev, *Turning dross into gold loss: is BERT4Rec really better than
+/// SASRec?*, RecSys 2023.
 ///
 /// Values of interactions do not count; times say the order.
 ///
-/// Defaults: 2 pre-norm blocks of 1 head, dropout 0.2, 50 items, 20 epochs of batches of 128 users, a learning rate of 0.001, seed 0.
+/// Defaults: 2 pre-norm blocks of 1 head, dropout 0.2, 50 items, 20 epochs of batches of 128 users, a learning rate of
+/// 0.001, seed 0.
 ///
 /// ```
 /// # #[cfg(feature = "flex")] {

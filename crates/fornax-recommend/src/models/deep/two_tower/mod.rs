@@ -1,4 +1,5 @@
-//! [`TwoTower`]: a tower of layers for users and one for items (Covington, Adams and Sargin, RecSys 2016; Yi et al., RecSys 2019).
+//! [`TwoTower`]: a tower of layers for users and one for items (Covington, Adams and Sargin, RecSys 2016; Yi et al., RecSys
+//! 2019).
 
 mod bags;
 mod model;
@@ -26,16 +27,17 @@ use model::Tower;
 use sampled_softmax::SampledSoftmax;
 use sampler::Sampler;
 
-/// `s_uv = m_u · q_v`: the vectors are what two towers of dense layers make of the sums `sum over f of w_f e_f` of vectors of the features of a user or
-/// item, by default of the user or item alone.
+/// `s_uv = m_u · q_v`: the vectors are what two towers of dense layers make of the sums `sum over f of w_f e_f` of vectors
+/// of the features of a user or item, by default of the user or item alone.
 ///
 /// Trained by the softmax over the other items of a batch and `negatives` more for each interaction, drawn evenly:
-/// `-ln(exp(z_uv) / sum over w of exp(z_uw))`, `z_uv = s_uv / temperature - ln Q(v)`, where `Q(v)` is in proportion to how often `v` is
-/// expected among them: else the more frequent items would be pushed down (logQ correction, Bengio and Senécal 2008). Where an
-/// item of the others is `v` itself it is left out; what else `u` has is not. Values of interactions do not count.
+/// `-ln(exp(z_uv) / sum over w of exp(z_uw))`, `z_uv = s_uv / temperature - ln Q(v)`, where `Q(v)` is in proportion to how
+/// often `v` is expected among them: else the more frequent items would be pushed down (logQ correction, Bengio and Senécal
+/// 2008). Where an item of the others is `v` itself it is left out; what else `u` has is not. Values of interactions do not
+/// count.
 ///
-/// Defaults: no hidden layer, vectors of length 1, temperature 0.1, no more negatives than those of the batch, 20 epochs of batches
-/// of 1024 interactions, a learning rate of 0.001, seed 0.
+/// Defaults: no hidden layer, vectors of length 1, temperature 0.1, no more negatives than those of the batch, 20 epochs of
+/// batches of 1024 interactions, a learning rate of 0.001, seed 0.
 ///
 /// ```
 /// # #[cfg(feature = "flex")] {
@@ -87,8 +89,8 @@ impl TwoTower {
         self.fit_with::<fornax_core::Cpu>(interactions, None, None, Default::default())
     }
 
-    /// Fits the model with features of users and items, on a device of any backend. Without features each user or item has a vector
-    /// of its own; features have that too, as long as they have the identity.
+    /// Fits the model with features of users and items, on a device of any backend. Without features each user or item has a
+    /// vector of its own; features have that too, as long as they have the identity.
     ///
     /// # Errors
     /// As for `fit`, and if features are those of another log.
