@@ -85,6 +85,12 @@ const WIDEST: usize = 32;
 /// Blocks between two restarts.
 const BLOCKS: usize = 5;
 
+/// Residuals above so many times the tolerance are not looked at again before the basis is full, unless products are dear.
+const NEAR: f64 = 30.0;
+
+/// A product counts as dear if it has more multiplications than so many times the third power of the projected matrix's size.
+const DEAR: usize = 30;
+
 /// Residuals of products in `f32` do not fall below this, relative to the square of the first singular value.
 const ROUNDING: f64 = 2e-6;
 
@@ -174,10 +180,17 @@ impl TruncatedSvd {
         let mut start = vec![0.0; n * basis.stride()];
         start.iter_mut().for_each(|value| *value = random.normal());
         basis.append_random(start)?;
+        // How far the end was at the last look: the decomposition of the projected matrix costs as much as some products with a
+        // small matrix, so that there is none where it is far.
+        let mut nearness = 0.0;
         for product in 1..=self.max_products {
             basis.step(operator);
             let full = basis.is_full();
-            if basis.processed() >= self.rank && (full || basis.processed() >= kept + 2 * block) {
+            let size = basis.processed();
+            let is_dear = operator.multiplications() * block > DEAR * size.pow(3);
+            let is_near = size >= kept + 2 * block && (is_dear || nearness < NEAR);
+            let is_last = product == self.max_products;
+            if size >= self.rank && (full || is_near || is_last) {
                 let (values, vectors) = basis.ritz();
                 let first = values[0].max(0.0).sqrt();
                 let residual = (0..self.rank).map(|at| {
@@ -187,6 +200,7 @@ impl TruncatedSvd {
                     if residual <= ROUNDING * values[0] { 0.0 } else { residual / (value * first) }
                 });
                 let residual = residual.fold(0.0, f64::max);
+                nearness = residual / self.tolerance;
                 if residual <= self.tolerance || basis.is_exhausted() {
                     let width = kept.min(values.len());
                     return Ok((basis.combined(&vectors, width), product, residual));
@@ -194,7 +208,7 @@ impl TruncatedSvd {
                 if full {
                     basis.restart(&values, &vectors, kept);
                 }
-                if product == self.max_products {
+                if is_last {
                     let found = format!("a residual of {residual:.1e} after {product} products");
                     let wanted = format!("at most {:.1e}: raise max_products or tolerance", self.tolerance);
                     return Err(Error::training("truncated SVD", found, wanted));

@@ -40,6 +40,9 @@ pub trait Operator {
     /// The number of columns.
     fn small_side(&self) -> usize;
 
+    /// The multiplications of `AᵀA x` for one vector.
+    fn multiplications(&self) -> usize;
+
     /// `out = AᵀA x`.
     fn gram(&self, x: &[f32], width: usize, out: &mut [f32]);
 
@@ -79,6 +82,10 @@ impl<R: Index, C: Index> Sparse<'_, R, C> {
 impl<R: Index, C: Index> Operator for Sparse<'_, R, C> {
     fn small_side(&self) -> usize {
         self.matrix.columns()
+    }
+
+    fn multiplications(&self) -> usize {
+        2 * self.matrix.len()
     }
 
     fn gram(&self, x: &[f32], width: usize, out: &mut [f32]) {
@@ -132,6 +139,10 @@ impl Dense<'_> {
 impl Operator for Dense<'_> {
     fn small_side(&self) -> usize {
         if self.turned { self.rows } else { self.columns }
+    }
+
+    fn multiplications(&self) -> usize {
+        2 * self.values.len()
     }
 
     fn gram(&self, x: &[f32], width: usize, out: &mut [f32]) {
