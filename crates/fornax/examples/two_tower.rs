@@ -4,7 +4,7 @@
 //! held out and ranked among all that the user does not have, by towers that know each product by itself, by its attributes
 //! as well, and by its attributes alone. A tenth of the products is then taken out of the training, to be known by
 //! attributes alone.
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::io::Read;
 use std::path::Path;
 
@@ -74,10 +74,11 @@ fn main() -> fornax::Result<()> {
     Ok(())
 }
 
-/// The attributes of each product.
+/// The attributes of each product, each once.
 fn attributes(path: &Path) -> fornax::Result<BTreeMap<u32, Vec<u32>>> {
     let mut text = String::new();
     files::open(path)?.read_to_string(&mut text).map_err(|error| files::read_error(path, error))?;
-    serde_json::from_str(&text)
-        .map_err(|error| fornax::Error::format(path, "JSON", error, "lists by product"))
+    let lists: BTreeMap<u32, BTreeSet<u32>> = serde_json::from_str(&text)
+        .map_err(|error| fornax::Error::format(path, "JSON", error, "lists by product"))?;
+    Ok(lists.into_iter().map(|(product, list)| (product, list.into_iter().collect())).collect())
 }
