@@ -8,9 +8,7 @@ use crate::{Outcome, build, test, tidy};
 pub(crate) fn run() -> Outcome {
     cargo("fmt --all --check")?;
     tidy::run()?;
-    cargo(
-        "clippy --workspace --all-targets --features fornax-nlp/tokenizers,fornax-recommend/hnsw -- -D warnings",
-    )?;
+    cargo("clippy --workspace --all-targets --features fornax-nlp/tokenizers,fornax/hnsw -- -D warnings")?;
     test::run()?;
     build::features()?;
     cargo("check -p fornax --no-default-features --features cuda")?;

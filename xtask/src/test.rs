@@ -4,5 +4,5 @@ use crate::Outcome;
 use crate::process::cargo;
 
 pub(crate) fn run() -> Outcome {
-    cargo("test --workspace --features fornax-nlp/tokenizers,fornax-recommend/hnsw")
+    cargo("test --workspace --features fornax-nlp/tokenizers,fornax/hnsw")
 }

@@ -143,10 +143,13 @@ pub trait ColdStart: Score + Sized {
     /// The scores of every item for someone who is known by features alone.
     ///
     /// # Errors
-    /// As [`user_from_features`](Self::user_from_features).
+    /// As [`user_from_features`](Self::user_from_features), and if the model has no [`as_factors`](Score::as_factors).
     fn scores_of_new_user<N: AsRef<str>>(&self, features: &[(N, f32)]) -> Result<Vec<f32>> {
         let vector = self.user_from_features(features)?;
-        Ok(self.as_factors().expect("a model of vectors").scores_of(&vector))
+        match self.as_factors() {
+            Some(factors) => Ok(factors.scores_of(&vector)),
+            None => Err(Error::argument("model", "no vectors", "one whose scores are products of vectors")),
+        }
     }
 
     /// The `count` items of highest score for someone who is known by features alone.

@@ -117,39 +117,3 @@ fn what_cannot_be_built_or_asked_is_an_error() {
     let error = Hnsw::new().build(&long).map(drop).unwrap_err().to_string();
     assert!(error.starts_with("factors: found 1 items, the longest"), "{error}");
 }
-
-/// `cargo test --release --features fornax-recommend/hnsw --test hnsw -- --ignored --nocapture`
-#[test]
-#[ignore = "a measurement"]
-fn speed() {
-    for (spectrum, decay) in [("decaying", 0.5f32), ("flat", 0.0)] {
-        let flat = factors(2000, 20_000, 64, 0);
-        let scaled = |vector: &[f32]| {
-            vector.iter().enumerate().map(|(at, x)| x * (at as f32 + 1.0).powf(-decay)).collect::<Vec<f32>>()
-        };
-        let of_users = users(2000).into_iter().flat_map(|user| scaled(flat.user(user).unwrap()));
-        let of_items = (0..20_000).flat_map(|item| scaled(flat.item(ItemIndex::new(item)).unwrap()));
-        let [of_users, of_items] = [of_users.collect::<Vec<f32>>(), of_items.collect()]
-            .map(|table| Array::from_vec([table.len() / 64, 64], table).unwrap());
-        let factors = Factors::new(&of_users, &of_items).unwrap();
-        let users = users(2000);
-        for (candidates, construction, parallel) in [(50, 100, false), (200, 100, true), (800, 100, true)] {
-            let clock = std::time::Instant::now();
-            let settings = Hnsw::new().candidates(candidates).construction(construction);
-            let index = settings.parallel(parallel).build(&factors).unwrap();
-            let built = clock.elapsed().as_secs_f64();
-            let found = index.recall(&users, 10, &Filter::none()).unwrap();
-            let each = |ask: &dyn Fn(UserIndex)| {
-                let clock = std::time::Instant::now();
-                users[..500].iter().for_each(|&user| ask(user));
-                500.0 / clock.elapsed().as_secs_f64()
-            };
-            let one = each(&|user| drop(index.recommend(user, 10, &Filter::none()).unwrap()));
-            let exact = each(&|user| drop(factors.recommend(user, 10, &Filter::none()).unwrap()));
-            println!(
-                "{spectrum}, {candidates} candidates, construction {construction}, parallel {parallel}: built in {built:.1} s, \
-                 {found:.3?}; one by one {one:.0}/s, exact {exact:.0}/s"
-            );
-        }
-    }
-}

@@ -42,12 +42,13 @@ fn main() -> fornax::Result<()> {
     let schema = Delimited::separated_by(" ").user(0).item(1).value(2);
     let all = schema.read::<u32, u32>(ratings.join("ratings_all_no_timestamp.dat.gz"), Duplicates::Error)?;
     let numbers = film_numbers(&ratings, &all)?;
-    let log = all.events().map(|event| (event.user - 1, numbers[&event.item]));
+    let log = all.events().map(|event| (event.user, numbers[&event.item]));
     let log = Interactions::from_events(log, Duplicates::Error)?;
 
+    // Users of the lists are numbered from 0, those of MovieLens from 1.
     let schema = Delimited::tsv().user(0).item(1);
     let test = schema.read::<u32, u32>(lists.join("ml-1m.test.rating"), Duplicates::Error)?;
-    let test: HashSet<(u32, u32)> = test.events().map(|event| (event.user, event.item)).collect();
+    let test: HashSet<(u32, u32)> = test.events().map(|event| (event.user + 1, event.item)).collect();
     let split = log.split_by(|user, item, _, _| test.contains(&(*user, *item)))?;
     let candidates = candidates(&text(&lists.join("ml-1m.test.negative.gz"))?, &split)?;
     println!("{} interactions to learn from, {} held out", split.train.len(), split.test.len());
@@ -79,7 +80,7 @@ fn candidates(text: &str, split: &Split<u32, u32>) -> fornax::Result<UserItems> 
         let user = fields
             .next()
             .and_then(|pair| pair.trim_start_matches('(').split(',').next()?.parse::<u32>().ok());
-        let Some(user) = user.and_then(|user| split.train.users().get(&user)) else { continue };
+        let Some(user) = user.and_then(|user| split.train.users().get(&(user + 1))) else { continue };
         for item in fields.filter_map(|item| split.train.items().get(&item.parse::<u32>().ok()?)) {
             entries.push((user.get() as u32, item.get() as u32, 1.0));
         }
