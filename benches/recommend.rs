@@ -1,5 +1,5 @@
 //! The recommender benches of the race: on the log that `FORNAX_INTERACTIONS` names, a line for each user, the user and then
-//! items.
+//! items; those that start with `ml-1m-` on that of `FORNAX_RATINGS`.
 //!
 //! `ials-cholesky` (64 factors) and `ials-cg` (128 factors, 3 steps) are an iteration, `bpr` (64 factors) a pass over the log; `topk`
 //! are lists of 10 for all users without what they have, by 64 factors; `svd-sparse` is the truncated SVD of rank 50, residual
@@ -12,7 +12,19 @@ use fornax::recommend::{Bpr, Index, Solver, TruncatedSvd, UserIndex, UserItems, 
 use fornax::{Error, Result};
 
 /// The names of the benches.
-pub const BENCHES: [&str; 6] = ["ials-cholesky", "ials-cg", "bpr", "topk", "svd-sparse", "svd-listing"];
+pub const BENCHES: [&str; 11] = [
+    "ials-cholesky",
+    "ials-cg",
+    "bpr",
+    "topk",
+    "svd-sparse",
+    "svd-listing",
+    "ml-1m-ials-cholesky",
+    "ml-1m-ials-cg",
+    "ml-1m-bpr",
+    "ml-1m-topk",
+    "ml-1m-svd-sparse",
+];
 
 /// Milliseconds of a bench.
 ///
@@ -28,8 +40,11 @@ pub fn time(bench: &str) -> Result<f64> {
         let matrix = Array::from_vec([1000, 1000], values)?;
         return milliseconds(|| TruncatedSvd::new(50).decompose(&matrix));
     }
-    let path = std::env::var("FORNAX_INTERACTIONS")
-        .map_err(|_| Error::argument("FORNAX_INTERACTIONS", "nothing", "a file"))?;
+    let (bench, variable) = match bench.strip_prefix("ml-1m-") {
+        Some(bench) => (bench, "FORNAX_RATINGS"),
+        None => (bench, "FORNAX_INTERACTIONS"),
+    };
+    let path = std::env::var(variable).map_err(|_| Error::argument(variable, "nothing", "a file"))?;
     let log: Interactions<u32, u32> = sequences(path, Duplicates::Error)?;
     let log: &UserItems = log.matrix();
     let iteration = |settings: Ials| {

@@ -1,8 +1,9 @@
 """implicit's and SciPy's side of the race: python implicit_peer.py THREADS VARIANT BENCH... prints {"bench", "ms"} a line.
 
-THREADS 0 is as many as cores. The benches are those of benches/recommend.rs, on the log in FORNAX_INTERACTIONS. The variant of
-ALS is cg (3 steps) or cholesky; only cg has the other benches, too.
+THREADS 0 is as many as cores. The benches are those of benches/recommend.rs, on the log in FORNAX_INTERACTIONS, or in
+FORNAX_RATINGS. The variant of ALS is cg (3 steps) or cholesky; only cg has the other benches, too.
 """
+import functools
 import json
 import os
 import sys
@@ -12,7 +13,9 @@ THREADS, VARIANT, BENCHES = int(sys.argv[1]), sys.argv[2], sys.argv[3:]
 # Factors are multiplied by threads of implicit, not of BLAS.
 os.environ["OPENBLAS_NUM_THREADS"] = "1"
 os.environ["MKL_NUM_THREADS"] = "1"
-if not any(bench in ("ials-cholesky", "ials-cg", "bpr", "topk", "svd-sparse", "svd-listing") for bench in BENCHES):
+KINDS = ("ials-cholesky", "ials-cg", "bpr", "topk", "svd-sparse", "svd-listing")
+RATINGS = "ml-1m-"
+if not any(bench.removeprefix(RATINGS) in KINDS for bench in BENCHES):
     sys.exit()
 
 import numpy
@@ -23,9 +26,10 @@ from scipy.sparse.linalg import svds
 from threadpoolctl import threadpool_limits
 
 
-def read():
+@functools.cache
+def read(variable):
     indices, offsets = [], [0]
-    with open(os.environ["FORNAX_INTERACTIONS"], encoding="ascii") as lines:
+    with open(os.environ[variable], encoding="ascii") as lines:
         for line in lines:
             indices.append(numpy.array(line.split()[1:], dtype=numpy.int32))
             offsets.append(offsets[-1] + len(indices[-1]))
@@ -54,8 +58,12 @@ def als(factors, iterations=3):
 
 
 def main():
-    log = read() if any(bench != "svd-listing" for bench in BENCHES) else None
-    for bench in BENCHES:
+    for name in BENCHES:
+        bench = name.removeprefix(RATINGS)
+        if bench not in KINDS:
+            continue
+        if bench != "svd-listing":
+            log = read("FORNAX_INTERACTIONS" if name == bench else "FORNAX_RATINGS")
         if VARIANT == "cholesky" and bench != "ials-cholesky":
             continue
         if bench == "ials-cholesky":
@@ -71,14 +79,12 @@ def main():
             model.fit(log, show_progress=False)
             users = numpy.arange(log.shape[0])
             ms = clock(lambda: model.recommend(users, log, N=10, filter_already_liked_items=True))
-        elif bench in ("svd-sparse", "svd-listing"):
+        else:
             dense = lambda: numpy.random.default_rng(1).standard_normal((1000, 1000))
             matrix = log.astype(numpy.float64) if bench == "svd-sparse" else dense()
             with threadpool_limits(THREADS or os.cpu_count()):
                 ms = clock(lambda: svds(matrix, k=50, tol=1e-4))
-        else:
-            continue
-        print(json.dumps({"bench": bench, "ms": ms}), flush=True)
+        print(json.dumps({"bench": name, "ms": ms}), flush=True)
 
 
 main()

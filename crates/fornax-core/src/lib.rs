@@ -12,6 +12,7 @@ pub mod device;
 mod error;
 mod floats;
 mod indices;
+mod lanes;
 pub mod linalg;
 mod math;
 pub mod ops;

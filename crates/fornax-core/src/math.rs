@@ -166,6 +166,17 @@ simd_fn! {
     }
 }
 
+/// The sum of eight numbers, by halves.
+#[inline(always)]
+pub(super) fn sum_of_lanes(mut lanes: [f32; 8]) -> f32 {
+    for half in [4, 2, 1] {
+        for lane in 0..half {
+            lanes[lane] += lanes[lane + half];
+        }
+    }
+    lanes[0]
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

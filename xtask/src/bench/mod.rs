@@ -12,7 +12,7 @@ use crate::Outcome;
 use crate::process::{cargo, check, flag, nothing_left, option, root, target};
 use race::{Contender, Times};
 
-const BENCHES: [&str; 32] = [
+const BENCHES: [&str; 37] = [
     "dense-fit",
     "dense-predict",
     "dense-predict-1",
@@ -44,8 +44,16 @@ const BENCHES: [&str; 32] = [
     "topk",
     "svd-sparse",
     "svd-listing",
+    "ml-1m-ials-cholesky",
+    "ml-1m-ials-cg",
+    "ml-1m-bpr",
+    "ml-1m-topk",
+    "ml-1m-svd-sparse",
     "dense-process",
 ];
+
+/// A name for several benches, and how their names start.
+const RECOMMEND: (&str, [&str; 5]) = ("recommend", ["ials-", "bpr", "topk", "svd-", "ml-1m-"]);
 
 /// A file that benches read.
 struct Corpus {
@@ -58,7 +66,7 @@ struct Corpus {
     source: Option<&'static str>,
 }
 
-const CORPORA: [Corpus; 3] = [
+const CORPORA: [Corpus; 4] = [
     Corpus {
         starts: &["word2vec-"],
         variable: "FORNAX_WORDS",
@@ -76,6 +84,12 @@ const CORPORA: [Corpus; 3] = [
         variable: "FORNAX_INTERACTIONS",
         script: "interactions.py",
         source: None,
+    },
+    Corpus {
+        starts: &["ml-1m-"],
+        variable: "FORNAX_RATINGS",
+        script: "ratings.py",
+        source: Some("ml-1m/ratings_all_no_timestamp.dat.gz"),
     },
 ];
 
@@ -128,7 +142,10 @@ pub(crate) fn run(arguments: &[String]) -> Outcome {
     };
     let (processes, mut benches): (Vec<String>, Vec<String>) = benches
         .into_iter()
-        .filter(|bench| bench.contains(&filter))
+        .filter(|bench| match filter == RECOMMEND.0 {
+            true => RECOMMEND.1.iter().any(|start| bench.starts_with(start)),
+            false => bench.contains(&filter),
+        })
         .partition(|bench| bench.ends_with("-process"));
     let mut corpora = vec![];
     for Corpus { starts, variable, script, source } in CORPORA {
@@ -144,7 +161,11 @@ pub(crate) fn run(arguments: &[String]) -> Outcome {
         }
     }
     if processes.is_empty() && benches.is_empty() {
-        return Err(format!("no bench contains {filter}; there are {}", BENCHES.join(", ")));
+        return Err(format!(
+            "no bench contains {filter}; there are {}, and {} for some",
+            BENCHES.join(", "),
+            RECOMMEND.0
+        ));
     }
     let drawn = shapes.is_some();
     if !peers && !drawn && !record {

@@ -4,9 +4,9 @@ use std::ops::Range;
 
 use super::host::Host;
 use super::impl_for_cpu;
-use super::lanes::{Kernel, Lanes};
 use super::rows::{Pass, Rows, WIDTH, copy, over_examples};
 use crate::DynTensor;
+use crate::lanes::{Kernel, Lanes};
 use crate::math::exp;
 use crate::ops::{BagClassifierOps, Example, Examples};
 use crate::prefetch::prefetch;

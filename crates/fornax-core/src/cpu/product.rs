@@ -15,7 +15,7 @@
 use std::ops::Range;
 use std::sync::atomic::{Ordering, compiler_fence};
 
-use super::lanes::{Kernel, Lanes};
+use crate::lanes::{Kernel, Lanes, Line};
 
 /// Places of rows or steps: in the source, and the row number on the other side (output or factor).
 #[derive(Clone, Debug, Default)]
@@ -64,10 +64,6 @@ simd_fn! {
 
 /// Columns of a block of the factor: those of a cache line.
 const WIDTH: usize = 16;
-
-#[repr(align(64))]
-#[expect(dead_code, reason = "read through pointers")]
-struct Line([f32; WIDTH]);
 
 /// The factor, in blocks of columns. Packed, a block lies row behind row: a vector never lies in two cache lines, and
 /// the rows of a block do not meet in the same few sets of the cache, as they would a power of two apart.

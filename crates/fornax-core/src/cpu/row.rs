@@ -1,6 +1,6 @@
 //! A row times a matrix: what a model of one sample is made of, and too small to pack for.
 
-use super::lanes::{Kernel, Lanes};
+use crate::lanes::{Kernel, Lanes};
 
 /// Rows of numbers that begin `stride` apart.
 #[derive(Clone, Copy)]

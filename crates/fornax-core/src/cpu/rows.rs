@@ -7,8 +7,8 @@ use std::ops::Range;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering::Relaxed};
 
 use super::host::{Host, HostTensor};
-use super::lanes::Lanes;
 use crate::DynTensor;
+use crate::lanes::Lanes;
 
 /// Widths are multiples of this: whole vectors and whole cache lines.
 pub(super) const WIDTH: usize = 16;

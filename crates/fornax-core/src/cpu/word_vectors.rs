@@ -16,9 +16,9 @@ use std::ops::Range;
 
 use super::host::Host;
 use super::impl_for_cpu;
-use super::lanes::{Kernel, Lanes};
 use super::rows::{Pass, Rows, WIDTH, copy, mean, over_examples};
 use crate::DynTensor;
+use crate::lanes::{Kernel, Lanes};
 use crate::math::sigmoid;
 use crate::ops::{Example, Examples, Hidden, WordVectorOps};
 use crate::prefetch::prefetch;

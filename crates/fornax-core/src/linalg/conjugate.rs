@@ -1,10 +1,8 @@
 //! [`ConjugateGradients`]: steps towards the solutions of the normal equations of many rows at once.
 
-use std::ops::Range;
-
 use super::matrix::{Matrix, multiply};
-use crate::math::madd;
-use crate::prefetch::prefetch_row;
+use super::weighted::add_weighted;
+use crate::math::{madd, sum_of_lanes};
 
 /// The equations of a row, `(G + ridge I + sum of w_t y_t y_tᵀ) x = sum of b_t y_t` for the rows `y_t` of a table.
 #[derive(Clone, Copy, Debug)]
@@ -22,8 +20,7 @@ pub struct RowEquations<'a> {
 /// Steps of the conjugate gradient method on the normal equations of several rows, whose products with `G` are one product of
 /// matrices; no matrix of a row is ever made.
 ///
-/// The rows `y_t` are gathered once, into a panel that stays in the second-level cache while all steps are made; those of a row
-/// that has too many for it, for each product anew.
+/// The rows `y_t` of all equations stay in the second-level cache while all steps are made, unless one has too many of them.
 ///
 /// ```
 /// use fornax_core::linalg::{ConjugateGradients, RowEquations};
@@ -38,7 +35,6 @@ pub struct RowEquations<'a> {
 #[derive(Clone, Debug)]
 pub struct ConjugateGradients {
     width: usize,
-    panel: Vec<f32>,
     /// `[rows, width]` each.
     residuals: Vec<f32>,
     directions: Vec<f32>,
@@ -50,7 +46,7 @@ pub struct ConjugateGradients {
 const SOLVED: f32 = 1e-20;
 
 impl ConjugateGradients {
-    /// Entries of all rows that are solved at once, whose panels together fit into the second-level cache.
+    /// Entries of all rows that are solved at once, so that what they name in the table stays in the second-level cache.
     pub const fn entries(width: usize) -> usize {
         (32 << 10) / width
     }
@@ -61,15 +57,7 @@ impl ConjugateGradients {
     /// If it is none.
     pub fn new(width: usize) -> Self {
         assert!(width > 0 && width.is_multiple_of(16), "rows come in multiples of 16, not {width}");
-        let none = Vec::new;
-        Self {
-            width,
-            panel: none(),
-            residuals: none(),
-            directions: none(),
-            products: none(),
-            squares: none(),
-        }
+        Self { width, residuals: vec![], directions: vec![], products: vec![], squares: vec![] }
     }
 
     /// Makes so many steps from `x [rows, width]`, which has the better solutions then; `gram` is `G [width, width]`.
@@ -90,23 +78,16 @@ impl ConjugateGradients {
             row.indices.len() == row.weights.len() && row.indices.len() == row.right.len()
         };
         assert!(rows.iter().all(fit), "a weight and a right side for each");
-        let entries = rows.iter().map(|row| row.indices.len()).sum::<usize>();
-        let mut panel = Panel { table, width, rows: std::mem::take(&mut self.panel), is_whole: false };
-        if entries <= 2 * Self::entries(width) {
-            panel.rows.clear();
-            rows.iter().for_each(|row| panel.gather(row.indices));
-            panel.is_whole = true;
-        }
         self.products.resize(x.len(), 0.0);
-        self.multiply(rows, gram, &mut panel, x, true);
+        self.multiply(rows, gram, table, x, true);
         self.residuals.clear();
         self.residuals.extend(self.products.iter().map(|product| -product));
         self.directions.clone_from(&self.residuals);
         self.squares.clear();
-        self.squares.extend(self.residuals.chunks_exact(width).map(|r| dot(r, r)));
+        self.squares.extend(self.residuals.chunks_exact(width).map(square));
         for _ in 0..steps {
             let directions = std::mem::take(&mut self.directions);
-            self.multiply(rows, gram, &mut panel, &directions, false);
+            self.multiply(rows, gram, table, &directions, false);
             self.directions = directions;
             let each = x.chunks_exact_mut(width).zip(self.residuals.chunks_exact_mut(width));
             let each =
@@ -117,7 +98,6 @@ impl ConjugateGradients {
                 }
             }
         }
-        self.panel = panel.rows;
     }
 
     /// The products of the matrices of all rows with their vectors, less the right sides if wanted.
@@ -125,139 +105,64 @@ impl ConjugateGradients {
         &mut self,
         rows: &[RowEquations<'_>],
         gram: &[f32],
-        panel: &mut Panel<'_>,
+        table: &[f32],
         vectors: &[f32],
         less_right: bool,
     ) {
         let width = self.width;
         let (left, right) = (Matrix::new(vectors, rows.len(), width), Matrix::new(gram, width, width));
         multiply(1.0, left, right, 0.0, &mut self.products, width);
-        let mut first = 0;
         let each = vectors.chunks_exact(width).zip(self.products.chunks_exact_mut(width));
         for (row, (vector, product)) in rows.iter().zip(each) {
-            product.iter_mut().zip(vector).for_each(|(product, x)| *product += row.ridge * x);
-            panel.visit(row.indices, first, |rows, range| {
-                let right = if less_right { &row.right[range.clone()] } else { &[] };
-                add_weighted(rows, &row.weights[range], right, vector, product)
-            });
-            first += row.indices.len();
-        }
-    }
-}
-
-/// Rows of a table side by side.
-struct Panel<'a> {
-    table: &'a [f32],
-    width: usize,
-    rows: Vec<f32>,
-    /// Whether it has those of all equations, else some of one.
-    is_whole: bool,
-}
-
-impl Panel<'_> {
-    fn gather(&mut self, indices: &[u32]) {
-        const AHEAD: usize = 6;
-        for (at, &index) in indices.iter().enumerate() {
-            prefetch_row(self.table, self.width, indices, at, AHEAD);
-            self.rows.extend_from_slice(&self.table[index as usize * self.width..][..self.width]);
-        }
-    }
-
-    /// The rows of these indices, of which the first is the `first` of all, and which of the indices they are.
-    fn visit(&mut self, indices: &[u32], first: usize, mut each: impl FnMut(&[f32], Range<usize>)) {
-        if self.is_whole {
-            return each(&self.rows[first * self.width..][..indices.len() * self.width], 0..indices.len());
-        }
-        const ROWS: usize = 64;
-        for (at, indices) in indices.chunks(ROWS).enumerate() {
-            self.rows.clear();
-            self.gather(indices);
-            each(&self.rows, at * ROWS..at * ROWS + indices.len());
+            add_scaled(row.ridge, vector, product);
+            let right = if less_right { row.right } else { &[] };
+            let is_far = less_right || row.indices.len() > 2 * Self::entries(width);
+            add_weighted(row.indices, row.weights, right, table, vector, product, is_far);
         }
     }
 }
 
 simd_fn! {
-    /// `out += sum of (w_t (y_t . v) - b_t) y_t`, four rows at a time; without a right side `b` is 0.
-    fn add_weighted(panel: &[f32], weights: &[f32], right: &[f32], v: &[f32], out: &mut [f32]) {
-        let width = v.len();
-        let (fours, four_weights) = (panel.chunks_exact(4 * width), weights.chunks_exact(4));
-        let (rest, rest_weights) = (fours.remainder(), four_weights.remainder());
-        let right_of = |at: usize| right.get(at).copied().unwrap_or(0.0);
-        let mut first = 0;
-        for (rows, weights) in fours.zip(four_weights) {
-            let line = |at: usize| &rows[at * width..][..width];
-            let [a, b, c, d] = [line(0), line(1), line(2), line(3)];
-            let mut sums = [[0.0f32; 8]; 4];
-            let lines = a.chunks_exact(8).zip(b.chunks_exact(8)).zip(c.chunks_exact(8).zip(d.chunks_exact(8)));
-            for (v, ((a, b), (c, d))) in v.chunks_exact(8).zip(lines) {
-                for lane in 0..8 {
-                    sums[0][lane] = madd::<FMA>(a[lane], v[lane], sums[0][lane]);
-                    sums[1][lane] = madd::<FMA>(b[lane], v[lane], sums[1][lane]);
-                    sums[2][lane] = madd::<FMA>(c[lane], v[lane], sums[2][lane]);
-                    sums[3][lane] = madd::<FMA>(d[lane], v[lane], sums[3][lane]);
-                }
-            }
-            let mut factors = [0.0f32; 4];
-            for at in 0..4 {
-                factors[at] = weights[at] * sum_of_lanes(sums[at]) - right_of(first + at);
-            }
-            first += 4;
-            let [fa, fb, fc, fd] = factors;
-            let lines = a.iter().zip(b).zip(c.iter().zip(d));
-            for (out, ((&a, &b), (&c, &d))) in out.iter_mut().zip(lines) {
-                let sum = madd::<FMA>(fa, a, madd::<FMA>(fb, b, *out));
-                *out = madd::<FMA>(fc, c, madd::<FMA>(fd, d, sum));
-            }
-        }
-        for (at, (row, &weight)) in rest.chunks_exact(width).zip(rest_weights).enumerate() {
-            let factor = weight * dot_of::<FMA>(row, v) - right_of(first + at);
-            for (out, &y) in out.iter_mut().zip(row) {
-                *out = madd::<FMA>(factor, y, *out);
-            }
-        }
+    fn add_scaled(factor: f32, x: &[f32], out: &mut [f32]) {
+        out.iter_mut().zip(x).for_each(|(out, &x)| *out = madd::<FMA>(factor, x, *out));
     }
 }
 
-/// The sum of eight numbers, by halves.
-#[inline(always)]
-fn sum_of_lanes(mut lanes: [f32; 8]) -> f32 {
-    for half in [4, 2, 1] {
-        for lane in 0..half {
-            lanes[lane] += lanes[lane + half];
-        }
-    }
-    lanes[0]
-}
-
+/// The products of vectors, in sixteen sums.
 #[inline(always)]
 fn dot_of<const FMA: bool>(a: &[f32], b: &[f32]) -> f32 {
-    let mut sums = [0.0f32; 8];
-    for (a, b) in a.chunks_exact(8).zip(b.chunks_exact(8)) {
-        for lane in 0..8 {
-            sums[lane] = madd::<FMA>(a[lane], b[lane], sums[lane]);
+    let mut sums = [[0.0f32; 8]; 2];
+    for (a, b) in a.chunks_exact(16).zip(b.chunks_exact(16)) {
+        for half in 0..2 {
+            for lane in 0..8 {
+                let at = 8 * half + lane;
+                sums[half][lane] = madd::<FMA>(a[at], b[at], sums[half][lane]);
+            }
         }
     }
-    sum_of_lanes(sums)
+    let [low, high] = sums;
+    sum_of_lanes(std::array::from_fn(|lane| low[lane] + high[lane]))
 }
 
 simd_fn! {
-    fn dot(a: &[f32], b: &[f32]) -> f32 {
-        dot_of::<FMA>(a, b)
+    fn square(x: &[f32]) -> f32 {
+        dot_of::<FMA>(x, x)
     }
 }
 
-/// A step of `x` along `p`, and the next direction; returns the square of the new residual.
-fn step(x: &mut [f32], r: &mut [f32], p: &mut [f32], product: &[f32], square: f32) -> f32 {
-    let alpha = square / dot(p, product);
-    for ((x, r), (p, product)) in x.iter_mut().zip(&mut *r).zip(p.iter().zip(product)) {
-        *x += alpha * p;
-        *r -= alpha * product;
+simd_fn! {
+    /// A step of `x` along `p`, and the next direction; returns the square of the new residual.
+    fn step(x: &mut [f32], r: &mut [f32], p: &mut [f32], product: &[f32], square: f32) -> f32 {
+        let alpha = square / dot_of::<FMA>(p, product);
+        for ((x, r), (&p, &product)) in x.iter_mut().zip(&mut *r).zip(p.iter().zip(product)) {
+            *x = madd::<FMA>(alpha, p, *x);
+            *r = madd::<FMA>(-alpha, product, *r);
+        }
+        let new = dot_of::<FMA>(r, r);
+        let beta = new / square;
+        p.iter_mut().zip(&*r).for_each(|(p, &r)| *p = madd::<FMA>(beta, *p, r));
+        new
     }
-    let new = dot(r, r);
-    let beta = new / square;
-    p.iter_mut().zip(&*r).for_each(|(p, r)| *p = r + beta * *p);
-    new
 }
 
 #[cfg(test)]

@@ -1,16 +1,22 @@
 //! Linear algebra over slices, for crates that need no tensor.
 
+mod aligned;
 mod cholesky;
 mod conjugate;
 mod matrix;
+mod narrow;
 mod normal;
 mod pairwise;
 mod sparse;
 mod top_k;
+mod upper;
+mod weighted;
 
+pub use aligned::Aligned;
 pub use cholesky::spd_inverse;
 pub use conjugate::{ConjugateGradients, RowEquations};
 pub use matrix::{Matrix, Number, multiply};
+pub use narrow::multiply_narrow;
 pub use normal::NormalEquations;
 pub use pairwise::PairwiseRanking;
 pub use sparse::SparseRows;

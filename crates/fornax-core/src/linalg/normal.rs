@@ -1,6 +1,6 @@
 //! [`NormalEquations`]: least squares of one row against the few rows of a table that it names.
 
-use super::cholesky::{factor_upper, solve_upper};
+use super::upper;
 use crate::math::madd;
 use crate::prefetch::prefetch_row;
 use crate::{Error, Result};
@@ -8,8 +8,7 @@ use crate::{Error, Result};
 /// The normal equations `(G + ridge I + sum of w_t y_t y_tᵀ) x = sum of b_t y_t` for rows `y_t` of a table `[rows, width]`.
 ///
 /// The rows are gathered once, in panels that stay in the first-level cache, each times the root of its weight; of the matrix
-/// `PᵀP` of a panel only the upper half is computed, in tiles of registers. The Cholesky factorization takes four rows at
-/// a time.
+/// `PᵀP` of a panel only the upper half is computed, in tiles of registers; so is its Cholesky factor.
 ///
 /// ```
 /// use fornax_core::linalg::NormalEquations;
@@ -29,14 +28,16 @@ pub struct NormalEquations {
     /// The upper half of `[width, width]`.
     matrix: Vec<f32>,
     right: Vec<f32>,
+    /// Of the factor's diagonal.
+    inverses: Vec<f32>,
     panel: Vec<f32>,
 }
 
 /// How many rows before one is needed it is asked for.
 const AHEAD: usize = 6;
 
-/// Numbers of a panel: 32 KiB.
-const PANEL: usize = 8 << 10;
+/// Numbers of a panel: 16 KiB.
+const PANEL: usize = 4 << 10;
 
 impl NormalEquations {
     /// For rows of `width` elements, a multiple of 16.
@@ -50,6 +51,7 @@ impl NormalEquations {
             width,
             matrix: vec![0.0; width * width],
             right: vec![0.0; width],
+            inverses: vec![0.0; width],
             panel: vec![0.0; rows * width],
         }
     }
@@ -79,7 +81,7 @@ impl NormalEquations {
             let (indices, weights, right) =
                 (&indices[range.clone()], &weights[range.clone()], &right[range.clone()]);
             gather(indices, weights, right, table, self.width, &mut self.panel, &mut self.right);
-            add_gram(&self.panel[..range.len() * self.width], self.width, &mut self.matrix);
+            upper::add_gram(&self.panel[..range.len() * self.width], self.width, &mut self.matrix);
         }
     }
 
@@ -88,14 +90,14 @@ impl NormalEquations {
     /// # Errors
     /// If the matrix is not positive definite up to rounding.
     pub fn solve(&mut self) -> Result<&[f32]> {
-        if !factor_upper(&mut self.matrix, self.width) {
+        if !upper::factor(&mut self.matrix, &mut self.inverses) {
             return Err(Error::training(
                 "normal equations",
                 "a matrix that is not positive definite",
                 "a larger ridge",
             ));
         }
-        solve_upper(&self.matrix, self.width, &mut self.right);
+        upper::solve(&self.matrix, &self.inverses, &mut self.right);
         Ok(&self.right)
     }
 }
@@ -111,29 +113,6 @@ simd_fn! {
             for ((panel, sum), &x) in panel.iter_mut().zip(&mut *sums).zip(row) {
                 *panel = root * x;
                 *sum = madd::<FMA>(right, x, *sum);
-            }
-        }
-    }
-}
-
-simd_fn! {
-    /// The upper half of `out += PᵀP`, in tiles of 4 rows and 16 columns.
-    fn add_gram(panel: &[f32], width: usize, out: &mut [f32]) {
-        for row in (0..width).step_by(4) {
-            for column in (row / 16 * 16..width).step_by(16) {
-                let mut sums = [[0.0f32; 16]; 4];
-                for line in panel.chunks_exact(width) {
-                    let (left, right) = (&line[row..row + 4], &line[column..column + 16]);
-                    for r in 0..4 {
-                        for c in 0..16 {
-                            sums[r][c] = madd::<FMA>(left[r], right[c], sums[r][c]);
-                        }
-                    }
-                }
-                for (r, sums) in sums.iter().enumerate() {
-                    let out = &mut out[(row + r) * width + column..][..16];
-                    out.iter_mut().zip(sums).for_each(|(out, sum)| *out += sum);
-                }
             }
         }
     }

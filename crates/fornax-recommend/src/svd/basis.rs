@@ -1,8 +1,11 @@
 //! The orthonormal basis of a block Krylov iteration, and the matrix that stands for `G` in it.
 
+use faer::diag::Diag;
+use faer::dyn_stack::{MemBuffer, MemStack};
+use faer::linalg::evd::{self, ComputeEigenvectors};
+use faer::{Mat, MatRef, Par};
 use fornax_core::linalg::{Matrix, multiply};
 use fornax_core::{Error, Philox, Result};
-use nalgebra::{DMatrix, SymmetricEigen};
 
 use super::operator::Operator;
 use super::{Found, product};
@@ -77,7 +80,7 @@ impl Basis {
     /// Appends what random vectors `[n, stride]` have outside of the basis.
     pub(super) fn append_random(&mut self, mut block: Vec<f32>) -> Result<()> {
         let width = self.block.min(self.capacity - self.len);
-        let Outside { vectors, width, .. } = self.outside(&mut block, width);
+        let Outside { vectors, width, .. } = self.outside(&mut block, width)?;
         if width == 0 {
             return Err(Error::training("truncated SVD", "no direction left to look in", "one"));
         }
@@ -86,7 +89,7 @@ impl Basis {
     }
 
     /// Multiplies the last block by `G`: its column of `T`, and what lies outside of the basis.
-    pub(super) fn step(&mut self, operator: &dyn Operator) {
+    pub(super) fn step(&mut self, operator: &dyn Operator) -> Result<()> {
         let (start, end, stride) = (self.processed, self.len, self.stride());
         let width = end - start;
         let mut block = vec![0.0; self.n * stride];
@@ -95,7 +98,7 @@ impl Basis {
         }
         let mut image = vec![0.0; self.n * stride];
         operator.gram(&block, stride, &mut image);
-        let Outside { vectors, width: next_width, inside, factor } = self.outside(&mut image, width);
+        let Outside { vectors, width: next_width, inside, factor } = self.outside(&mut image, width)?;
         for row in 0..end {
             for column in 0..width {
                 let value = inside[row * width + column];
@@ -106,6 +109,7 @@ impl Basis {
         (self.next, self.next_width, self.last) = (vectors, next_width, width);
         self.coupling = factor;
         self.processed = end;
+        Ok(())
     }
 
     /// Takes what [`step`](Self::step) found outside as the next block; random vectors where it found nothing, because the
@@ -127,10 +131,10 @@ impl Basis {
     }
 
     /// The eigenvalues of `T`, the largest first, and its eigenvectors as columns.
-    pub(super) fn ritz(&self) -> (Vec<f64>, Vec<f64>) {
+    pub(super) fn ritz(&self) -> Result<(Vec<f64>, Vec<f64>)> {
         let size = self.processed;
         let rows = self.projected.chunks_exact(self.capacity).take(size);
-        eigen(rows.flat_map(|row| row[..size].to_vec()).collect(), size)
+        eigen(&rows.flat_map(|row| row[..size].to_vec()).collect::<Vec<f64>>(), size)
     }
 
     /// `|G v - θ v|` of a Ritz vector.
@@ -176,13 +180,13 @@ impl Basis {
     }
 
     /// Splits `width` vectors of a block `[n, stride]`.
-    fn outside(&self, block: &mut [f32], width: usize) -> Outside {
+    fn outside(&self, block: &mut [f32], width: usize) -> Result<Outside> {
         // What is left may be small, and then mostly what rounding left inside: it is brought to length 1 and cleaned again until
         // nothing is inside. Mostly twice is enough (Giraud, Langou and Rozložník 2005).
         const PASSES: usize = 6;
         const CLEAN: f64 = 1e-3;
         let mut inside = self.remove(block, self.stride(), width);
-        let (mut vectors, mut found, mut factor) = orthonormal(block, width, self.stride(), Lengths::Any);
+        let (mut vectors, mut found, mut factor) = orthonormal(block, width, self.stride(), Lengths::Any)?;
         for _ in 1..PASSES {
             if found == 0 {
                 break;
@@ -190,14 +194,14 @@ impl Basis {
             let again = self.remove(&mut vectors, found, found);
             let more = product(&again, &factor, [self.len, width, found]);
             inside.iter_mut().zip(more).for_each(|(to, more)| *to += more);
-            let (next, next_found, second) = orthonormal(&vectors, found, found, Lengths::Unit);
+            let (next, next_found, second) = orthonormal(&vectors, found, found, Lengths::Unit)?;
             factor = product(&second, &factor, [next_found, width, found]);
             (vectors, found) = (next, next_found);
             if again.iter().all(|x| x.abs() < CLEAN) {
                 break;
             }
         }
-        Outside { vectors, width: found, inside, factor }
+        Ok(Outside { vectors, width: found, inside, factor })
     }
 
     /// Takes the part inside of the basis away from `width` vectors and returns its coordinates `[len, width]`.
@@ -263,9 +267,14 @@ enum Lengths {
 /// Orthonormal vectors `Q [n, found]` of the space of a block `W [n, stride]`, and the factor `R [found, width]` of `W = Q R`, by
 /// the eigenvectors of the Gram matrix in `f64` (SVQB, Stathopoulos and Wu 2002). What depends on other vectors up to
 /// rounding is left out.
-fn orthonormal(block: &[f32], width: usize, stride: usize, measure: Lengths) -> (Vec<f32>, usize, Vec<f64>) {
+fn orthonormal(
+    block: &[f32],
+    width: usize,
+    stride: usize,
+    measure: Lengths,
+) -> Result<(Vec<f32>, usize, Vec<f64>)> {
     if width == 0 {
-        return (vec![], 0, vec![]);
+        return Ok((vec![], 0, vec![]));
     }
     let mut gram = gram(block, width, stride);
     let (lengths, least): (Vec<f64>, f64) = match measure {
@@ -274,7 +283,7 @@ fn orthonormal(block: &[f32], width: usize, stride: usize, measure: Lengths) -> 
     };
     let inverse: Vec<f64> = lengths.iter().map(|&x| if x > 0.0 { 1.0 / x } else { 0.0 }).collect();
     gram.iter_mut().enumerate().for_each(|(at, x)| *x *= inverse[at / width] * inverse[at % width]);
-    let (values, vectors) = eigen(gram, width);
+    let (values, vectors) = eigen(&gram, width)?;
     let found = values.iter().take_while(|&&value| value > least).count();
     let mut turns = vec![0.0; width * found];
     let mut factor = vec![0.0; found * width];
@@ -285,16 +294,21 @@ fn orthonormal(block: &[f32], width: usize, stride: usize, measure: Lengths) -> 
             factor[column * width + row] = root * entry * lengths[row];
         }
     }
-    (turned(block, stride, &turns, width, |_| 1.0), found, factor)
+    Ok((turned(block, stride, &turns, width, |_| 1.0), found, factor))
 }
 
 /// Eigenvalues of a symmetric matrix, the largest first, and its eigenvectors as columns of a row-major matrix.
-pub(super) fn eigen(matrix: Vec<f64>, size: usize) -> (Vec<f64>, Vec<f64>) {
-    let SymmetricEigen { eigenvectors, eigenvalues } =
-        SymmetricEigen::new(DMatrix::from_vec(size, size, matrix));
-    let mut order: Vec<usize> = (0..size).collect();
-    order.sort_by(|&a, &b| eigenvalues[b].total_cmp(&eigenvalues[a]));
-    let values = order.iter().map(|&at| eigenvalues[at]).collect();
-    let entries = (0..size * size).map(|at| eigenvectors[(at / size, order[at % size])]);
-    (values, entries.collect())
+pub(super) fn eigen(matrix: &[f64], size: usize) -> Result<(Vec<f64>, Vec<f64>)> {
+    let matrix = MatRef::from_row_major_slice(matrix, size, size);
+    let (mut values, mut vectors) = (Diag::zeros(size), Mat::zeros(size, size));
+    let scratch =
+        evd::self_adjoint_evd_scratch::<f64>(size, ComputeEigenvectors::Yes, Par::Seq, Default::default());
+    let mut memory = MemBuffer::new(scratch);
+    let stack = MemStack::new(&mut memory);
+    let (to_values, to_vectors) = (values.as_mut(), Some(vectors.as_mut()));
+    evd::self_adjoint_evd(matrix, to_values, to_vectors, Par::Seq, stack, Default::default()).map_err(
+        |_| Error::training("truncated SVD", "eigenvalues that do not converge", "finite products"),
+    )?;
+    let turned = (0..size * size).map(|at| vectors[(at / size, size - 1 - at % size)]).collect();
+    Ok((values.column_vector().iter().rev().copied().collect(), turned))
 }

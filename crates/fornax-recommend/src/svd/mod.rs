@@ -80,16 +80,16 @@ impl Svd {
 const EXTRA: usize = 14;
 
 /// The most vectors of a block.
-const WIDEST: usize = 32;
+const WIDEST: usize = 16;
 
 /// Blocks between two restarts.
-const BLOCKS: usize = 5;
+const BLOCKS: usize = 10;
 
 /// Residuals above so many times the tolerance are not looked at again before the basis is full, unless products are dear.
-const NEAR: f64 = 30.0;
+const NEAR: f64 = 10.0;
 
 /// A product counts as dear if it has more multiplications than so many times the third power of the projected matrix's size.
-const DEAR: usize = 30;
+const DEAR: usize = 50;
 
 /// Residuals of products in `f32` do not fall below this, relative to the square of the first singular value.
 const ROUNDING: f64 = 2e-6;
@@ -138,7 +138,7 @@ impl TruncatedSvd {
         let scale = largest.log2().floor().clamp(-126.0, 126.0).exp2();
         let operator = input.operator(turned, 1.0 / scale);
         let (found, products, residual) = self.iterate(&*operator)?;
-        let (far, values, near) = refine(&*operator, &found, rows.max(columns));
+        let (far, values, near) = refine(&*operator, &found, rows.max(columns))?;
         let shown =
             values.iter().take_while(|&&value| value > values[0] * f64::from(f32::EPSILON) * 4.0).count();
         if shown < self.rank {
@@ -182,16 +182,16 @@ impl TruncatedSvd {
         basis.append_random(start)?;
         // How far the end was at the last look: the decomposition of the projected matrix costs as much as some products with a
         // small matrix, so that there is none where it is far.
-        let mut nearness = 0.0;
+        let mut nearness = f64::INFINITY;
         for product in 1..=self.max_products {
-            basis.step(operator);
+            basis.step(operator)?;
             let full = basis.is_full();
             let size = basis.processed();
             let is_dear = operator.multiplications() * block > DEAR * size.pow(3);
             let is_near = size >= kept + 2 * block && (is_dear || nearness < NEAR);
             let is_last = product == self.max_products;
             if size >= self.rank && (full || is_near || is_last) {
-                let (values, vectors) = basis.ritz();
+                let (values, vectors) = basis.ritz()?;
                 let first = values[0].max(0.0).sqrt();
                 let residual = (0..self.rank).map(|at| {
                     let residual = basis.residual(&vectors, at);
@@ -227,7 +227,7 @@ struct Found {
 }
 
 /// The singular values of `A` within the space of `found`, with the vectors of both sides, `[side, width]`.
-fn refine(operator: &dyn Operator, found: &Found, far_side: usize) -> (Vec<f32>, Vec<f64>, Vec<f32>) {
+fn refine(operator: &dyn Operator, found: &Found, far_side: usize) -> Result<(Vec<f32>, Vec<f64>, Vec<f32>)> {
     let Found { vectors, width } = found;
     let (width, stride) = (*width, width.next_multiple_of(16));
     let n = vectors.len() / width;
@@ -238,14 +238,14 @@ fn refine(operator: &dyn Operator, found: &Found, far_side: usize) -> (Vec<f32>,
     let mut images = vec![0.0; far_side * stride];
     operator.apply(&padded, stride, &mut images);
     let gram = basis::gram(&images, width, stride);
-    let (squares, turns) = eigen(gram, width);
+    let (squares, turns) = eigen(&gram, width)?;
     let values: Vec<f64> = squares.iter().map(|square| square.max(0.0).sqrt()).collect();
     let near = basis::turned(&padded, stride, &turns, width, |_| 1.0);
     let far = basis::turned(&images, stride, &turns, width, |at| match values[at] {
         0.0 => 0.0,
         value => 1.0 / value,
     });
-    (far, values, near)
+    Ok((far, values, near))
 }
 
 fn first_columns(values: Vec<f32>, width: usize, count: usize) -> Vec<f32> {

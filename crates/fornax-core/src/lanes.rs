@@ -2,8 +2,13 @@
 
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
+/// The numbers of a cache line.
+#[derive(Clone, Copy, Debug)]
+#[repr(align(64))]
+pub(crate) struct Line(#[allow(dead_code, reason = "read through pointers")] pub(crate) [f32; 16]);
+
 /// A vector of numbers in a register.
-pub(super) trait Lanes: Copy {
+pub(crate) trait Lanes: Copy {
     const LEN: usize;
     /// Vector registers of the instruction set.
     const REGISTERS: usize;
@@ -20,6 +25,8 @@ pub(super) trait Lanes: Copy {
     /// `self * by + to`.
     unsafe fn multiply_add(self, by: Self, to: Self) -> Self;
     unsafe fn add(self, other: Self) -> Self;
+    unsafe fn subtract(self, other: Self) -> Self;
+    unsafe fn multiply(self, by: Self) -> Self;
     /// Negative numbers become 0; NaN stays.
     unsafe fn rectified(self) -> Self;
     /// The sum over the lanes of each of eight vectors.
@@ -47,7 +54,7 @@ pub(super) trait Lanes: Copy {
 }
 
 /// A computation that is written for any vectors.
-pub(super) trait Kernel: Sized {
+pub(crate) trait Kernel: Sized {
     /// Runs it by vectors `L`, inlined, so that it is compiled for their instruction set.
     ///
     /// # Safety
@@ -131,6 +138,14 @@ impl Lanes for [f32; 8] {
         std::array::from_fn(|lane| self[lane] + other[lane])
     }
     #[inline(always)]
+    unsafe fn subtract(self, other: Self) -> Self {
+        std::array::from_fn(|lane| self[lane] - other[lane])
+    }
+    #[inline(always)]
+    unsafe fn multiply(self, by: Self) -> Self {
+        std::array::from_fn(|lane| self[lane] * by[lane])
+    }
+    #[inline(always)]
     unsafe fn sums(eight: [Self; 8], to: *mut f32) {
         unsafe { to.cast::<Self>().write_unaligned(eight.map(|lanes| lanes.into_iter().sum())) };
     }
@@ -180,7 +195,7 @@ shared!(shared_256, __m256, ymm_reg, "avx2,fma");
 macro_rules! x86_lanes {
     (
         $vector:ident, $len:literal, $registers:literal, $set1:ident, $load:ident, $store:ident, $fma:ident,
-        $add:ident, $max:ident, $zero:ident, $shared:ident, { $($parts:tt)* }
+        $add:ident, $sub:ident, $mul:ident, $max:ident, $zero:ident, $shared:ident, { $($parts:tt)* }
     ) => {
         impl Lanes for std::arch::x86_64::$vector {
             const LEN: usize = $len;
@@ -219,6 +234,14 @@ macro_rules! x86_lanes {
                 unsafe { std::arch::x86_64::$add(self, other) }
             }
             #[inline(always)]
+            unsafe fn subtract(self, other: Self) -> Self {
+                unsafe { std::arch::x86_64::$sub(self, other) }
+            }
+            #[inline(always)]
+            unsafe fn multiply(self, by: Self) -> Self {
+                unsafe { std::arch::x86_64::$mul(self, by) }
+            }
+            #[inline(always)]
             unsafe fn rectified(self) -> Self {
                 // The second operand is the result where one is NaN.
                 unsafe { std::arch::x86_64::$max(Self::zero(), self) }
@@ -238,6 +261,8 @@ x86_lanes!(
     _mm512_storeu_ps,
     _mm512_fmadd_ps,
     _mm512_add_ps,
+    _mm512_sub_ps,
+    _mm512_mul_ps,
     _mm512_max_ps,
     _mm512_setzero_ps,
     shared_512,
@@ -253,11 +278,15 @@ x86_lanes!(
         #[inline(always)]
         unsafe fn sums(eight: [Self; 8], to: *mut f32) {
             use std::arch::x86_64::*;
-            let halves = eight.map(|x| unsafe {
-                let upper = _mm256_castpd_ps(_mm512_extractf64x4_pd::<1>(_mm512_castps_pd(x)));
-                _mm256_add_ps(_mm512_castps512_ps256(x), upper)
-            });
-            unsafe { __m256::sums(halves, to) };
+            // A closure would not be compiled for these instructions.
+            unsafe {
+                let mut halves = [_mm256_setzero_ps(); 8];
+                for at in 0..8 {
+                    let upper = _mm512_extractf64x4_pd::<1>(_mm512_castps_pd(eight[at]));
+                    halves[at] = _mm256_add_ps(_mm512_castps512_ps256(eight[at]), _mm256_castpd_ps(upper));
+                }
+                __m256::sums(halves, to);
+            }
         }
     }
 );
@@ -279,6 +308,8 @@ x86_lanes!(
     _mm256_storeu_ps,
     _mm256_fmadd_ps,
     _mm256_add_ps,
+    _mm256_sub_ps,
+    _mm256_mul_ps,
     _mm256_max_ps,
     _mm256_setzero_ps,
     shared_256,
