@@ -133,10 +133,9 @@ simd_fn! {
 fn dot_of<const FMA: bool>(a: &[f32], b: &[f32]) -> f32 {
     let mut sums = [[0.0f32; 8]; 2];
     for (a, b) in a.chunks_exact(16).zip(b.chunks_exact(16)) {
-        for half in 0..2 {
+        for (sums, (a, b)) in sums.iter_mut().zip(a.chunks_exact(8).zip(b.chunks_exact(8))) {
             for lane in 0..8 {
-                let at = 8 * half + lane;
-                sums[half][lane] = madd::<FMA>(a[at], b[at], sums[half][lane]);
+                sums[lane] = madd::<FMA>(a[lane], b[lane], sums[lane]);
             }
         }
     }

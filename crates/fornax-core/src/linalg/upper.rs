@@ -6,6 +6,9 @@
 //! factorization is the same sum over the rows of the factor above (left-looking), and what a block of rows needs of its own
 //! diagonal is done in the same registers.
 
+// Plain loops over constant bounds are what the compiler unrolls into registers.
+#![allow(clippy::needless_range_loop)]
+
 use crate::lanes::{Kernel, Lanes};
 use crate::math::{madd, sum_of_lanes};
 
@@ -86,8 +89,6 @@ impl AddGram {
 }
 
 /// `R` rows and `V` vectors of `PᵀP` from `row` and `column` on, for a panel `P [lines, n]`.
-// Plain loops over constant bounds are what the compiler unrolls into registers.
-#[allow(clippy::needless_range_loop)]
 #[inline(always)]
 unsafe fn tile<L: Lanes, const R: usize, const V: usize>(
     panel: *const f32,
@@ -166,7 +167,6 @@ impl Factor<'_> {
     }
 
     /// The rows of the factor in a tile of `A`, of which the products of the rows above are still to be taken.
-    #[allow(clippy::needless_range_loop)]
     #[inline(always)]
     unsafe fn finish<L: Lanes, const R: usize, const V: usize>(
         &self,
@@ -211,7 +211,6 @@ struct Diagonal<const R: usize> {
 
 impl<const R: usize> Diagonal<R> {
     /// Of a block whose upper half counts; nothing if it is not positive definite.
-    #[allow(clippy::needless_range_loop)]
     #[inline(always)]
     fn new(mut block: [[f32; R]; R]) -> Option<Self> {
         let mut factors = [[0.0; R]; R];

@@ -1,5 +1,8 @@
 //! A product of `YᵀWY` with a vector, for a few rows `Y` of a table.
 
+// Plain loops over constant bounds are what the compiler unrolls into registers.
+#![allow(clippy::needless_range_loop)]
+
 use crate::lanes::{Kernel, Lanes};
 use crate::prefetch::prefetch;
 
@@ -83,8 +86,6 @@ impl Kernel for AddWeighted<'_> {
 
 impl AddWeighted<'_> {
     /// What `R` rows from `at` on are multiplied by.
-    // Plain loops over constant bounds are what the compiler unrolls into registers.
-    #[allow(clippy::needless_range_loop)]
     #[inline(always)]
     unsafe fn products<L: Lanes, const R: usize>(&self, at: usize, rows: &[*const f32], factors: &mut [f32]) {
         let width = self.v.len();
@@ -111,7 +112,6 @@ impl AddWeighted<'_> {
     }
 
     /// `V` vectors of the sum, from `column` on.
-    #[allow(clippy::needless_range_loop)]
     #[inline(always)]
     unsafe fn add<L: Lanes, const V: usize>(&mut self, column: usize, rows: &[*const f32], factors: &[f32]) {
         unsafe {
