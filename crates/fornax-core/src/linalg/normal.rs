@@ -162,6 +162,11 @@ mod tests {
         let mut singular = NormalEquations::new(16);
         singular.reset(&[0.0; 256], 0.0);
         assert!(singular.solve().unwrap_err().to_string().contains("not positive definite"));
+        let mut indefinite = [0.0; 256];
+        indefinite.iter_mut().step_by(17).for_each(|x| *x = 1.0);
+        indefinite[13 * 17] = -1.0;
+        singular.reset(&indefinite, 0.0);
+        assert!(singular.solve().is_err());
         singular.reset(&[0.0; 256], f32::NAN);
         assert!(singular.solve().is_err());
     }
