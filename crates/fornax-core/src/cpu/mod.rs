@@ -14,7 +14,7 @@ mod kept;
 mod loss;
 mod normalization;
 mod optimizer;
-pub(crate) mod panels;
+mod panels;
 mod pool;
 mod product;
 mod recurrent;

@@ -11,33 +11,33 @@ use std::ops::Range;
 use crate::lanes::{Kernel, Lanes};
 
 /// Columns of a panel.
-pub(crate) const PANEL: usize = 16;
+pub(super) const PANEL: usize = 16;
 
 /// Rows of the right factor that are multiplied at a time.
 const BLOCK: usize = 256;
 
 /// A left factor whose element `(r, k)` lies at `r * row + k * step`.
 #[derive(Clone, Copy)]
-pub(crate) struct Left<'a> {
-    pub(crate) values: &'a [f32],
-    pub(crate) row: usize,
-    pub(crate) step: usize,
+pub(super) struct Left<'a> {
+    pub(super) values: &'a [f32],
+    pub(super) row: usize,
+    pub(super) step: usize,
 }
 
 impl<'a> Left<'a> {
     /// Rows that begin `stride` elements apart.
-    pub(crate) fn rows(values: &'a [f32], stride: usize) -> Self {
+    pub(super) fn rows(values: &'a [f32], stride: usize) -> Self {
         Self { values, row: stride, step: 1 }
     }
 
     /// Columns of rows that begin `stride` elements apart, as rows.
-    pub(crate) fn columns(values: &'a [f32], stride: usize) -> Self {
+    pub(super) fn columns(values: &'a [f32], stride: usize) -> Self {
         Self { values, row: 1, step: stride }
     }
 }
 
 /// Where a product goes: rows that begin `row` elements apart, in panels of 16 columns that begin `panel` apart.
-pub(crate) struct Out<'a> {
+pub(super) struct Out<'a> {
     values: &'a mut [f32],
     row: usize,
     panel: usize,
@@ -45,18 +45,18 @@ pub(crate) struct Out<'a> {
 
 impl<'a> Out<'a> {
     /// Rows that begin `stride` elements apart.
-    pub(crate) fn rows(values: &'a mut [f32], stride: usize) -> Self {
+    pub(super) fn rows(values: &'a mut [f32], stride: usize) -> Self {
         Self { values, row: stride, panel: PANEL }
     }
 
     /// `[panel][row][16]`: sums that are added to many times lie close together.
-    pub(crate) fn panels(values: &'a mut [f32], rows: usize) -> Self {
+    pub(super) fn panels(values: &'a mut [f32], rows: usize) -> Self {
         Self { values, row: PANEL, panel: rows * PANEL }
     }
 }
 
 /// A packed right factor.
-pub(crate) struct Panels {
+pub(super) struct Panels {
     values: Vec<f32>,
     depth: usize,
     columns: usize,
@@ -65,7 +65,7 @@ pub(crate) struct Panels {
 impl Panels {
     /// Packs a matrix of `depth` rows and `columns` columns, a multiple of 16: `fill` writes 16 columns of one row, which
     /// are zeros before, from the column it is given.
-    pub(crate) fn pack(depth: usize, columns: usize, mut fill: impl FnMut(usize, usize, &mut [f32])) -> Self {
+    pub(super) fn pack(depth: usize, columns: usize, mut fill: impl FnMut(usize, usize, &mut [f32])) -> Self {
         assert_eq!(columns % PANEL, 0);
         let mut values = vec![0.0; depth * columns];
         for (panel, rows) in values.chunks_exact_mut(depth.max(1) * PANEL).enumerate() {
@@ -77,12 +77,12 @@ impl Panels {
     }
 
     /// None yet: [`Self::repack`] fills them.
-    pub(crate) fn empty() -> Self {
+    pub(super) fn empty() -> Self {
         Self { values: vec![], depth: 0, columns: 0 }
     }
 
     /// Packs rows of numbers, in the memory that is there.
-    pub(crate) fn repack(&mut self, rows: &[f32], columns: usize) {
+    pub(super) fn repack(&mut self, rows: &[f32], columns: usize) {
         self.columns = columns;
         self.depth = rows.len() / columns;
         self.values.resize(rows.len(), 0.0);
@@ -94,12 +94,12 @@ impl Panels {
     }
 
     /// `out = left self`, or `out += left self` if `add`, for `rows` rows.
-    pub(crate) fn multiply(&self, left: Left<'_>, rows: usize, out: Out<'_>, add: bool) {
+    pub(super) fn multiply(&self, left: Left<'_>, rows: usize, out: Out<'_>, add: bool) {
         self.multiply_columns(0..self.columns, left, rows, out, add);
     }
 
     /// [`Self::multiply`] by these columns alone, whole panels.
-    pub(crate) fn multiply_columns(
+    pub(super) fn multiply_columns(
         &self,
         columns: Range<usize>,
         left: Left<'_>,

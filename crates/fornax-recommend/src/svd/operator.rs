@@ -2,9 +2,8 @@
 
 use std::borrow::Cow;
 
-use fornax_core::linalg::{SparseRows, multiply_narrow};
+use fornax_core::linalg::{Matrix, SparseRows, multiply};
 use fornax_core::{Array, Error, Result};
-use rayon::prelude::*;
 
 use crate::ids::Index;
 use crate::sparse::SparseMatrix;
@@ -115,58 +114,45 @@ impl SvdInput for Array {
     }
 
     fn operator(&self, turned: bool, scale: f32) -> Box<dyn Operator + '_> {
-        let (rows, columns) = (self.row_count(), self.row_len());
         let values = match self.as_f32() {
             Some(values) if scale == 1.0 => Cow::Borrowed(values),
             _ => Cow::Owned(self.to_f32().iter().map(|x| scale * x).collect()),
         };
-        let transposed = Cow::Owned(transposed(&values, rows, columns));
-        Box::new(match turned {
-            true => Dense { matrix: transposed, transposed: values, small_side: rows },
-            false => Dense { matrix: values, transposed, small_side: columns },
-        })
+        Box::new(Dense { values, rows: self.row_count(), columns: self.row_len(), turned })
     }
 }
 
-/// The matrix and its transpose, both row by row, so that either product runs over whole rows.
 struct Dense<'a> {
-    matrix: Cow<'a, [f32]>,
-    transposed: Cow<'a, [f32]>,
-    small_side: usize,
+    values: Cow<'a, [f32]>,
+    rows: usize,
+    columns: usize,
+    turned: bool,
 }
 
-/// The transpose of a matrix `[rows, columns]`, by blocks that stay in the first-level cache.
-fn transposed(values: &[f32], rows: usize, columns: usize) -> Vec<f32> {
-    const BLOCK: usize = 32;
-    let mut out = vec![0.0; values.len()];
-    out.par_chunks_mut(BLOCK * rows).enumerate().for_each(|(block, out)| {
-        for start in (0..rows).step_by(BLOCK) {
-            for (at, out) in out.chunks_exact_mut(rows).enumerate() {
-                for row in start..(start + BLOCK).min(rows) {
-                    out[row] = values[row * columns + block * BLOCK + at];
-                }
-            }
-        }
-    });
-    out
+impl Dense<'_> {
+    fn matrix(&self) -> Matrix<'_, f32> {
+        let matrix = Matrix::new(&self.values, self.rows, self.columns);
+        if self.turned { matrix.t() } else { matrix }
+    }
 }
 
 impl Operator for Dense<'_> {
     fn small_side(&self) -> usize {
-        self.small_side
+        if self.turned { self.rows } else { self.columns }
     }
 
     fn multiplications(&self) -> usize {
-        2 * self.matrix.len()
+        2 * self.values.len()
     }
 
     fn gram(&self, x: &[f32], width: usize, out: &mut [f32]) {
-        let mut images = vec![0.0; self.matrix.len() / self.small_side * width];
+        let large = self.rows.max(self.columns);
+        let mut images = vec![0.0; large * width];
         self.apply(x, width, &mut images);
-        multiply_narrow(&self.transposed, &images, width, out);
+        multiply(1.0, self.matrix().t(), Matrix::new(&images, large, width), 0.0, out, width);
     }
 
     fn apply(&self, x: &[f32], width: usize, out: &mut [f32]) {
-        multiply_narrow(&self.matrix, x, width, out);
+        multiply(1.0, self.matrix(), Matrix::new(x, self.small_side(), width), 0.0, out, width);
     }
 }
