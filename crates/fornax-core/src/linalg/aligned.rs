@@ -1,15 +1,15 @@
 //! [`Aligned`]: numbers that begin on a cache line.
 
-use std::ops::Deref;
+use std::ops::{Deref, DerefMut};
 
 use crate::lanes::Line;
 
-/// A copy of numbers that begins on a cache line (64 bytes): of a table whose rows are multiples of 16 numbers, no vector lies in
-/// two lines.
+/// Numbers that begin on a cache line (64 bytes): of a table whose rows are multiples of 16 numbers, no vector lies in two lines.
 ///
 /// ```
-/// let table = fornax_core::linalg::Aligned::from([1.0; 40].as_slice());
-/// assert_eq!((table.len(), table.as_ptr() as usize % 64), (40, 0));
+/// let mut table = fornax_core::linalg::Aligned::zeros(40);
+/// table[39] = 1.0;
+/// assert_eq!((table.len(), table.iter().sum::<f32>(), table.as_ptr() as usize % 64), (40, 1.0, 0));
 /// ```
 #[derive(Clone, Debug, Default)]
 pub struct Aligned {
@@ -17,16 +17,10 @@ pub struct Aligned {
     len: usize,
 }
 
-impl From<&[f32]> for Aligned {
-    fn from(values: &[f32]) -> Self {
-        let (lines, rest) = values.as_chunks();
-        let mut lines: Vec<Line> = lines.iter().map(|&line| Line(line)).collect();
-        if !rest.is_empty() {
-            let mut last = [0.0; 16];
-            last[..rest.len()].copy_from_slice(rest);
-            lines.push(Line(last));
-        }
-        Self { lines, len: values.len() }
+impl Aligned {
+    /// So many zeros.
+    pub fn zeros(len: usize) -> Self {
+        Self { lines: vec![Line([0.0; 16]); len.div_ceil(16)], len }
     }
 }
 
@@ -36,5 +30,12 @@ impl Deref for Aligned {
     fn deref(&self) -> &[f32] {
         // SAFETY: a line is 16 numbers and nothing else, and there are lines for all of them.
         unsafe { std::slice::from_raw_parts(self.lines.as_ptr().cast(), self.len) }
+    }
+}
+
+impl DerefMut for Aligned {
+    fn deref_mut(&mut self) -> &mut [f32] {
+        // SAFETY: as above; they are borrowed exclusively.
+        unsafe { std::slice::from_raw_parts_mut(self.lines.as_mut_ptr().cast(), self.len) }
     }
 }

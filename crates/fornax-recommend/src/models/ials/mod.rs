@@ -3,7 +3,7 @@
 mod half_steps;
 mod update;
 
-use fornax_core::linalg::NormalEquations;
+use fornax_core::linalg::{Aligned, NormalEquations};
 use fornax_core::{Array, Error, Philox, Result};
 use fornax_data::archive::MappedArrays;
 use serde::{Deserialize, Serialize};
@@ -184,7 +184,8 @@ impl Ials {
         let transposed = matrix.transposed();
         let settings = self.settings();
         let width = self.factors.next_multiple_of(16);
-        let (mut users, mut items) = (vec![0.0; matrix.rows() * width], vec![0.0; matrix.columns() * width]);
+        let [mut users, mut items] =
+            [matrix.rows(), matrix.columns()].map(|rows| Aligned::zeros(rows * width));
         let (mut random, deviation) =
             (Philox::new(self.seed).named("ials"), 0.1 / (self.factors as f32).sqrt());
         for item in items.chunks_exact_mut(width) {
@@ -202,7 +203,7 @@ impl Ials {
         let gram = half(matrix, &items, &mut users, width, settings, self.solver)?;
         let narrow = |table: &[f32]| narrowed(table, width, self.factors);
         let factors = Factors::from_parts(self.factors, narrow(&users), narrow(&items));
-        Ok(IalsModel { factors, gram, table: items, settings, objectives })
+        Ok(IalsModel { factors, gram, table: items.to_vec(), settings, objectives })
     }
 
     fn check(&self) -> Result<()> {
