@@ -128,7 +128,7 @@ simd_fn! {
     }
 }
 
-/// The products of vectors, in sixteen sums.
+/// The product of two vectors, in sixteen sums.
 #[inline(always)]
 fn dot_of<const FMA: bool>(a: &[f32], b: &[f32]) -> f32 {
     let mut sums = [[0.0f32; 8]; 2];

@@ -28,7 +28,7 @@ pub struct NormalEquations {
     /// The upper half of `[width, width]`.
     matrix: Vec<f32>,
     right: Vec<f32>,
-    /// Of the factor's diagonal.
+    /// 1 over the diagonal of the factor.
     inverses: Vec<f32>,
     panel: Vec<f32>,
 }
