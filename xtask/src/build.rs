@@ -25,10 +25,10 @@ pub(crate) fn run() -> Outcome {
 pub(crate) fn features() -> Outcome {
     let packages: String = CRATES.iter().map(|name| format!(" -p {name}")).collect();
     for features in ["", "--features ndarray", "--features flex"] {
-        cargo(&format!("check --no-default-features {features}{packages}"))?;
+        cargo(&format!("clippy --no-default-features {features}{packages} -- -D warnings"))?;
     }
     for features in ["ndarray", "flex"] {
-        cargo(&format!("check -p fornax-cli --no-default-features --features {features}"))?;
+        cargo(&format!("clippy -p fornax-cli --no-default-features --features {features} -- -D warnings"))?;
     }
     Ok(())
 }

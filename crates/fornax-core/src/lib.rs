@@ -12,8 +12,16 @@ pub mod device;
 mod error;
 mod floats;
 mod indices;
+#[cfg_attr(
+    not(any(feature = "flex", feature = "ndarray")),
+    allow(dead_code, reason = "kernels of the CPU use all of it")
+)]
 mod lanes;
 pub mod linalg;
+#[cfg_attr(
+    not(any(feature = "flex", feature = "ndarray")),
+    allow(dead_code, reason = "kernels of the CPU use all of it")
+)]
 mod math;
 pub mod ops;
 mod prefetch;

@@ -124,27 +124,25 @@ impl Philox {
 
     /// Fills `out` with the next values, uniform in `[0, 1)`; four values a round.
     pub fn fill_uniform(&mut self, out: &mut [f32]) {
-        let mut rest = out.iter_mut();
-        while !self.position.is_multiple_of(4) {
-            let Some(value) = rest.next() else { return };
-            *value = self.uniform();
-        }
-        let rest = rest.into_slice();
-        fill_blocks(rest, self.position / 4, *self);
-        self.position += rest.len() as u64;
+        // SAFETY: numbers of both types are any 32 bits.
+        let bits = unsafe { std::slice::from_raw_parts_mut(out.as_mut_ptr().cast(), out.len()) };
+        self.fill::<true>(bits);
     }
 
     /// Fills `out` with the next values, uniform over all of `u32`.
     pub fn fill_u32(&mut self, out: &mut [u32]) {
+        self.fill::<false>(out);
+    }
+
+    /// The next values, or the bits of `[0, 1)`'s where `UNIT`.
+    fn fill<const UNIT: bool>(&mut self, out: &mut [u32]) {
         let mut rest = out.iter_mut();
         while !self.position.is_multiple_of(4) {
             let Some(value) = rest.next() else { return };
-            *value = self.next_u32();
+            *value = shown::<UNIT>(self.next_u32());
         }
         let rest = rest.into_slice();
-        for (block, chunk) in (self.position / 4..).zip(rest.chunks_mut(4)) {
-            chunk.iter_mut().zip(self.block(block)).for_each(|(value, bits)| *value = bits);
-        }
+        fill_blocks::<UNIT>(rest, self.position / 4, *self);
         self.position += rest.len() as u64;
     }
 
@@ -175,18 +173,18 @@ fn philox4x32(mut counter: [u32; 4], mut key: [u32; 2]) -> [u32; 4] {
 }
 
 /// The numbers of a stream from block `first` on.
-fn fill_blocks(out: &mut [f32], first: u64, stream: Philox) {
+fn fill_blocks<const UNIT: bool>(out: &mut [u32], first: u64, stream: Philox) {
     let start = 0;
     #[cfg(target_arch = "x86_64")]
     let start = if std::is_x86_feature_detected!("avx2") {
         // SAFETY: the machine has these instructions.
-        unsafe { fill_by_avx2(out, first, stream) }
+        unsafe { fill_by_avx2::<UNIT>(out, first, stream) }
     } else {
         start
     };
     for (index, chunk) in out[start..].chunks_mut(4).enumerate() {
         let block = stream.block(first.wrapping_add((start / 4 + index) as u64));
-        chunk.iter_mut().zip(block).for_each(|(value, bits)| *value = to_unit(bits));
+        chunk.iter_mut().zip(block).for_each(|(value, bits)| *value = shown::<UNIT>(bits));
     }
 }
 
@@ -195,7 +193,7 @@ fn fill_blocks(out: &mut [f32], first: u64, stream: Philox) {
 // Written out: the compiler packs the words after every round when it vectorises loops by itself, three times slower.
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2")]
-fn fill_by_avx2(out: &mut [f32], first: u64, stream: Philox) -> usize {
+fn fill_by_avx2<const UNIT: bool>(out: &mut [u32], first: u64, stream: Philox) -> usize {
     use std::arch::x86_64::*;
 
     let all = |value: u64| _mm256_set1_epi64x(value as i64);
@@ -229,15 +227,21 @@ fn fill_by_avx2(out: &mut [f32], first: u64, stream: Philox) -> usize {
             let blocks =
                 [_mm256_permute2x128_si256::<0x20>(even, odd), _mm256_permute2x128_si256::<0x31>(even, odd)];
             for (bits, run) in blocks.into_iter().zip(run.chunks_exact_mut(8)) {
-                let numbers = _mm256_mul_ps(_mm256_cvtepi32_ps(_mm256_srli_epi32::<8>(bits)), scale);
+                let units = _mm256_mul_ps(_mm256_cvtepi32_ps(_mm256_srli_epi32::<8>(bits)), scale);
+                let numbers = if UNIT { _mm256_castps_si256(units) } else { bits };
                 // SAFETY: the run has eight numbers.
-                unsafe { _mm256_storeu_ps(run.as_mut_ptr(), numbers) };
+                unsafe { _mm256_storeu_si256(run.as_mut_ptr().cast(), numbers) };
             }
         }
         index = _mm256_add_epi64(next, all(4));
         filled += 32;
     }
     filled
+}
+
+/// A value, or the bits of its number in `[0, 1)`.
+fn shown<const UNIT: bool>(value: u32) -> u32 {
+    if UNIT { to_unit(value).to_bits() } else { value }
 }
 
 fn to_unit(bits: u32) -> f32 {
@@ -278,6 +282,11 @@ mod tests {
                 all.fill_uniform(&mut filled);
                 let drawn: Vec<f32> = (0..len).map(|_| one.uniform()).collect();
                 assert_eq!(filled, drawn);
+                assert_eq!(one, all);
+                let (mut one, mut all) = (Philox::new(3).at(start), Philox::new(3).at(start));
+                let mut filled = vec![0; len];
+                all.fill_u32(&mut filled);
+                assert_eq!(filled, (0..len).map(|_| one.next_u32()).collect::<Vec<_>>());
                 assert_eq!(one, all);
             }
         }

@@ -48,6 +48,8 @@ impl Contender {
                         .arg(threads.to_string())
                         .arg(variant);
                     command.env("TF_CPP_MIN_LOG_LEVEL", "3");
+                    // numpy and SciPy take the kernels for this machine, whatever a shell asks for.
+                    command.env_remove("OPENBLAS_CORETYPE").env_remove("OPENBLAS_L2_SIZE");
                     if threads > 0 {
                         command.env("OMP_NUM_THREADS", threads.to_string());
                     }

@@ -22,6 +22,14 @@ impl Aligned {
     pub fn zeros(len: usize) -> Self {
         Self { lines: vec![Line([0.0; 16]); len.div_ceil(16)], len }
     }
+
+    /// Room for so many numbers, whatever they are.
+    pub(super) fn room(&mut self, len: usize) -> &mut [f32] {
+        if self.len < len {
+            *self = Self::zeros(len);
+        }
+        &mut self[..len]
+    }
 }
 
 impl Deref for Aligned {

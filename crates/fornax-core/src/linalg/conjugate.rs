@@ -1,6 +1,7 @@
 //! [`ConjugateGradients`]: steps towards the solutions of the normal equations of many rows at once.
 
-use super::matrix::{Matrix, multiply};
+use super::Aligned;
+use super::few_rows::multiply_few;
 use super::weighted::add_weighted;
 use crate::math::{madd, sum_of_lanes};
 
@@ -36,9 +37,9 @@ pub struct RowEquations<'a> {
 pub struct ConjugateGradients {
     width: usize,
     /// `[rows, width]` each.
-    residuals: Vec<f32>,
-    directions: Vec<f32>,
-    products: Vec<f32>,
+    residuals: Aligned,
+    directions: Aligned,
+    products: Aligned,
     squares: Vec<f32>,
 }
 
@@ -57,7 +58,8 @@ impl ConjugateGradients {
     /// If it is none.
     pub fn new(width: usize) -> Self {
         assert!(width > 0 && width.is_multiple_of(16), "rows come in multiples of 16, not {width}");
-        Self { width, residuals: vec![], directions: vec![], products: vec![], squares: vec![] }
+        let [residuals, directions, products] = std::array::from_fn(|_| Aligned::default());
+        Self { width, residuals, directions, products, squares: vec![] }
     }
 
     /// Makes so many steps from `x [rows, width]`, which has the better solutions then; `gram` is `G [width, width]`.
@@ -78,20 +80,17 @@ impl ConjugateGradients {
             row.indices.len() == row.weights.len() && row.indices.len() == row.right.len()
         };
         assert!(rows.iter().all(fit), "a weight and a right side for each");
-        self.products.resize(x.len(), 0.0);
-        self.multiply(rows, gram, table, x, true);
-        self.residuals.clear();
-        self.residuals.extend(self.products.iter().map(|product| -product));
-        self.directions.clone_from(&self.residuals);
+        let products = self.products.room(x.len());
+        multiply(rows, gram, table, x, true, products);
+        let (residuals, directions) = (self.residuals.room(x.len()), self.directions.room(x.len()));
+        residuals.iter_mut().zip(&*products).for_each(|(residual, product)| *residual = -product);
+        directions.copy_from_slice(residuals);
         self.squares.clear();
-        self.squares.extend(self.residuals.chunks_exact(width).map(square));
+        self.squares.extend(residuals.chunks_exact(width).map(square));
         for _ in 0..steps {
-            let directions = std::mem::take(&mut self.directions);
-            self.multiply(rows, gram, table, &directions, false);
-            self.directions = directions;
-            let each = x.chunks_exact_mut(width).zip(self.residuals.chunks_exact_mut(width));
-            let each =
-                each.zip(self.directions.chunks_exact_mut(width)).zip(self.products.chunks_exact(width));
+            multiply(rows, gram, table, directions, false, products);
+            let each = x.chunks_exact_mut(width).zip(residuals.chunks_exact_mut(width));
+            let each = each.zip(directions.chunks_exact_mut(width)).zip(products.chunks_exact(width));
             for ((((x, r), p), product), square) in each.zip(&mut self.squares) {
                 if *square > SOLVED {
                     *square = step(x, r, p, product, *square);
@@ -99,26 +98,25 @@ impl ConjugateGradients {
             }
         }
     }
+}
 
-    /// The products of the matrices of all rows with their vectors, less the right sides if wanted.
-    fn multiply(
-        &mut self,
-        rows: &[RowEquations<'_>],
-        gram: &[f32],
-        table: &[f32],
-        vectors: &[f32],
-        less_right: bool,
-    ) {
-        let width = self.width;
-        let (left, right) = (Matrix::new(vectors, rows.len(), width), Matrix::new(gram, width, width));
-        multiply(1.0, left, right, 0.0, &mut self.products, width);
-        let each = vectors.chunks_exact(width).zip(self.products.chunks_exact_mut(width));
-        for (row, (vector, product)) in rows.iter().zip(each) {
-            add_scaled(row.ridge, vector, product);
-            let right = if less_right { row.right } else { &[] };
-            let is_far = less_right || row.indices.len() > 2 * Self::entries(width);
-            add_weighted(row.indices, row.weights, right, table, vector, product, is_far);
-        }
+/// The products of the matrices of all rows with their vectors, less the right sides if wanted.
+fn multiply(
+    rows: &[RowEquations<'_>],
+    gram: &[f32],
+    table: &[f32],
+    vectors: &[f32],
+    less_right: bool,
+    out: &mut [f32],
+) {
+    let Some(width) = vectors.len().checked_div(rows.len()) else { return };
+    multiply_few(vectors, gram, width, out);
+    let each = vectors.chunks_exact(width).zip(out.chunks_exact_mut(width));
+    for (row, (vector, product)) in rows.iter().zip(each) {
+        add_scaled(row.ridge, vector, product);
+        let right = if less_right { row.right } else { &[] };
+        let is_far = less_right || row.indices.len() > 2 * ConjugateGradients::entries(width);
+        add_weighted(row.indices, row.weights, right, table, vector, product, is_far);
     }
 }
 
@@ -168,7 +166,7 @@ simd_fn! {
 mod tests {
     use super::*;
     use crate::Philox;
-    use crate::linalg::NormalEquations;
+    use crate::linalg::{Matrix, NormalEquations, multiply};
 
     /// So many steps as a vector has elements are the solution, for several rows at once and from any start.
     #[test]

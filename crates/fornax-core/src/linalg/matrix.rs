@@ -26,7 +26,7 @@ mod sealed {
 #[derive(Clone, Copy, Debug)]
 pub struct Matrix<'a, T> {
     values: &'a [T],
-    shape: [usize; 2],
+    pub(super) shape: [usize; 2],
     strides: [usize; 2],
 }
 
@@ -57,6 +57,13 @@ impl<'a, T: Number> Matrix<'a, T> {
     pub fn t(self) -> Self {
         let ([rows, columns], [row, column]) = (self.shape, self.strides);
         Self { values: self.values, shape: [columns, rows], strides: [column, row] }
+    }
+
+    /// The numbers of a row from a column on.
+    #[inline]
+    pub(super) fn row(&self, row: usize, column: usize) -> impl Iterator<Item = T> {
+        let [rows, columns] = self.strides;
+        self.values[row * rows + column * columns..].iter().step_by(columns).copied()
     }
 }
 

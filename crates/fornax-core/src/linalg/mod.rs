@@ -3,10 +3,13 @@
 mod aligned;
 mod cholesky;
 mod conjugate;
+mod dense_rows;
+mod few_rows;
+mod gram;
 mod matrix;
 mod normal;
 mod pairwise;
-mod sparse;
+mod sparse_rows;
 mod top_k;
 mod upper;
 mod weighted;
@@ -14,10 +17,12 @@ mod weighted;
 pub use aligned::Aligned;
 pub use cholesky::spd_inverse;
 pub use conjugate::{ConjugateGradients, RowEquations};
+pub use dense_rows::DenseRows;
+pub use gram::BLOCK;
 pub use matrix::{Matrix, Number, multiply};
 pub use normal::NormalEquations;
 pub use pairwise::PairwiseRanking;
-pub use sparse::SparseRows;
+pub use sparse_rows::SparseRows;
 pub use top_k::TopK;
 
 use crate::{Error, Result};

@@ -31,6 +31,7 @@ pub use normalization::NormalizationOps;
 pub use optimizer::{OptimizerOps, Slots, UpdateRule};
 pub use pool::{PoolKind, PoolOps, Window};
 pub use recurrent::{Recurrence, RecurrentCell, RecurrentInputs, RecurrentOps, Steps, Unrolled};
+#[cfg(any(feature = "flex", feature = "ndarray"))]
 pub(crate) use word_vectors::Example;
 pub use word_vectors::{Examples, Hidden, WordVectorOps};
 

@@ -3,8 +3,8 @@
 use faer::diag::Diag;
 use faer::dyn_stack::{MemBuffer, MemStack};
 use faer::linalg::evd::{self, ComputeEigenvectors};
-use faer::{Mat, MatRef, Par};
-use fornax_core::linalg::{Matrix, multiply};
+use faer::{Mat, MatRef, Par, Side};
+use fornax_core::linalg::{Aligned, BLOCK, Matrix, multiply};
 use fornax_core::{Error, Philox, Result};
 
 use super::operator::Operator;
@@ -58,11 +58,6 @@ impl Basis {
         }
     }
 
-    /// The distance between the rows of a block: vectors in whole multiples of 16.
-    pub(super) fn stride(&self) -> usize {
-        self.block.next_multiple_of(16)
-    }
-
     pub(super) fn processed(&self) -> usize {
         self.processed
     }
@@ -77,8 +72,10 @@ impl Basis {
         self.processed == self.n
     }
 
-    /// Appends what random vectors `[n, stride]` have outside of the basis.
-    pub(super) fn append_random(&mut self, mut block: Vec<f32>) -> Result<()> {
+    /// Appends what random vectors have outside of the basis.
+    pub(super) fn append_random(&mut self, random: &mut Philox) -> Result<()> {
+        let mut block = Aligned::zeros(self.n * BLOCK);
+        block.iter_mut().for_each(|value| *value = random.uniform_in(-1.0, 1.0));
         let width = self.block.min(self.capacity - self.len);
         let Outside { vectors, width, .. } = self.outside(&mut block, width)?;
         if width == 0 {
@@ -90,14 +87,14 @@ impl Basis {
 
     /// Multiplies the last block by `G`: its column of `T`, and what lies outside of the basis.
     pub(super) fn step(&mut self, operator: &dyn Operator) -> Result<()> {
-        let (start, end, stride) = (self.processed, self.len, self.stride());
+        let (start, end) = (self.processed, self.len);
         let width = end - start;
-        let mut block = vec![0.0; self.n * stride];
-        for (to, from) in block.chunks_exact_mut(stride).zip(self.vectors.chunks_exact(self.capacity)) {
+        let mut block = Aligned::zeros(self.n * BLOCK);
+        for (to, from) in block.chunks_exact_mut(BLOCK).zip(self.vectors.chunks_exact(self.capacity)) {
             to[..width].copy_from_slice(&from[start..end]);
         }
-        let mut image = vec![0.0; self.n * stride];
-        operator.gram(&block, stride, &mut image);
+        let mut image = Aligned::zeros(self.n * BLOCK);
+        operator.gram(&block, &mut image);
         let Outside { vectors, width: next_width, inside, factor } = self.outside(&mut image, width)?;
         for row in 0..end {
             for column in 0..width {
@@ -118,9 +115,7 @@ impl Basis {
         let room = self.capacity - self.len;
         let (next, width) = (std::mem::take(&mut self.next), self.next_width.min(room));
         if width == 0 {
-            let mut block = vec![0.0; self.n * self.stride()];
-            block.iter_mut().for_each(|value| *value = random.normal());
-            return self.append_random(block);
+            return self.append_random(random);
         }
         let cut: Vec<f32> = match width == self.next_width {
             true => next,
@@ -179,27 +174,30 @@ impl Basis {
         self.len += width;
     }
 
-    /// Splits `width` vectors of a block `[n, stride]`.
+    /// Splits `width` vectors of a block `[n, BLOCK]`.
     fn outside(&self, block: &mut [f32], width: usize) -> Result<Outside> {
         // What is left may be small, and then mostly what rounding left inside: it is brought to length 1 and cleaned again until
-        // nothing is inside. Mostly twice is enough (Giraud, Langou and Rozložník 2005).
+        // nothing is inside. Mostly twice is enough (Giraud, Langou and Rozložník 2005), and once if much of the block is left.
         const PASSES: usize = 6;
         const CLEAN: f64 = 1e-3;
-        let mut inside = self.remove(block, self.stride(), width);
-        let (mut vectors, mut found, mut factor) = orthonormal(block, width, self.stride(), Lengths::Any)?;
+        const MUCH: f64 = 0.05;
+        let mut inside = self.remove(block, BLOCK, width);
+        let Orthonormal { mut vectors, mut found, mut factor, least } =
+            orthonormal(block, width, BLOCK, Lengths::Any)?;
+        let of_block =
+            (0..width).map(|at| square_of_column(&inside, width, at) + square_of_column(&factor, width, at));
+        let mut is_clean = least > MUCH * of_block.fold(0.0, f64::max).sqrt();
         for _ in 1..PASSES {
-            if found == 0 {
+            if is_clean || found == 0 {
                 break;
             }
             let again = self.remove(&mut vectors, found, found);
             let more = product(&again, &factor, [self.len, width, found]);
             inside.iter_mut().zip(more).for_each(|(to, more)| *to += more);
-            let (next, next_found, second) = orthonormal(&vectors, found, found, Lengths::Unit)?;
-            factor = product(&second, &factor, [next_found, width, found]);
-            (vectors, found) = (next, next_found);
-            if again.iter().all(|x| x.abs() < CLEAN) {
-                break;
-            }
+            let next = orthonormal(&vectors, found, found, Lengths::Unit)?;
+            factor = product(&next.factor, &factor, [next.found, width, found]);
+            (vectors, found) = (next.vectors, next.found);
+            is_clean = again.iter().all(|x| x.abs() < CLEAN);
         }
         Ok(Outside { vectors, width: found, inside, factor })
     }
@@ -264,17 +262,20 @@ enum Lengths {
     Unit,
 }
 
-/// Orthonormal vectors `Q [n, found]` of the space of a block `W [n, stride]`, and the factor `R [found, width]` of `W = Q R`, by
-/// the eigenvectors of the Gram matrix in `f64` (SVQB, Stathopoulos and Wu 2002). What depends on other vectors up to
-/// rounding is left out.
-fn orthonormal(
-    block: &[f32],
-    width: usize,
-    stride: usize,
-    measure: Lengths,
-) -> Result<(Vec<f32>, usize, Vec<f64>)> {
+/// Orthonormal vectors `Q [n, found]` of the space of a block `W [n, stride]`, and the factor `R [found, width]` of `W = Q R`.
+struct Orthonormal {
+    vectors: Vec<f32>,
+    found: usize,
+    factor: Vec<f64>,
+    /// A lower bound of the least singular value of `W`, 0 where some were left out.
+    least: f64,
+}
+
+/// By the Gram matrix in `f64`: its Cholesky factor, or where vectors nearly depend on others its eigenvectors (SVQB, Stathopoulos
+/// and Wu 2002). What depends on others up to rounding is left out.
+fn orthonormal(block: &[f32], width: usize, stride: usize, measure: Lengths) -> Result<Orthonormal> {
     if width == 0 {
-        return Ok((vec![], 0, vec![]));
+        return Ok(Orthonormal { vectors: vec![], found: 0, factor: vec![], least: 0.0 });
     }
     let mut gram = gram(block, width, stride);
     let (lengths, least): (Vec<f64>, f64) = match measure {
@@ -283,18 +284,67 @@ fn orthonormal(
     };
     let inverse: Vec<f64> = lengths.iter().map(|&x| if x > 0.0 { 1.0 / x } else { 0.0 }).collect();
     gram.iter_mut().enumerate().for_each(|(at, x)| *x *= inverse[at / width] * inverse[at % width]);
-    let (values, vectors) = eigen(&gram, width)?;
+    let Root { mut turns, mut factor, found, least } = match triangular_root(&gram, width) {
+        Some(root) => root,
+        None => root(&gram, width, least)?,
+    };
+    for row in 0..width {
+        for column in 0..found {
+            turns[row * found + column] *= inverse[row];
+            factor[column * width + row] *= lengths[row];
+        }
+    }
+    let shortest = lengths.iter().copied().fold(f64::INFINITY, f64::min);
+    let vectors = turned(block, stride, &turns, width, |_| 1.0);
+    Ok(Orthonormal { vectors, found, factor, least: least * shortest })
+}
+
+/// `factor [found, width]` with `factorᵀ factor` a Gram matrix, and its inverse from the right, `turns [width, found]`.
+struct Root {
+    turns: Vec<f64>,
+    factor: Vec<f64>,
+    found: usize,
+    /// A lower bound of the least singular value, 0 where some were left out.
+    least: f64,
+}
+
+/// The Cholesky factor, if its inverse is not large.
+fn triangular_root(gram: &[f64], width: usize) -> Option<Root> {
+    const LARGE: f64 = 1e3;
+    let llt = MatRef::from_row_major_slice(gram, width, width).llt(Side::Lower).ok()?;
+    let mut inverse = Mat::identity(width, width);
+    llt.L().solve_lower_triangular_in_place(inverse.as_mut());
+    let size: f64 = inverse.norm_l2();
+    let transposed = |matrix: MatRef<'_, f64>| -> Vec<f64> {
+        (0..width * width).map(|at| matrix[(at % width, at / width)]).collect()
+    };
+    (size < LARGE).then(|| Root {
+        turns: transposed(inverse.as_ref()),
+        factor: transposed(llt.L()),
+        found: width,
+        least: 1.0 / size,
+    })
+}
+
+/// The eigenvectors with eigenvalues above `least`.
+fn root(gram: &[f64], width: usize, least: f64) -> Result<Root> {
+    let (values, vectors) = eigen(gram, width)?;
     let found = values.iter().take_while(|&&value| value > least).count();
     let mut turns = vec![0.0; width * found];
     let mut factor = vec![0.0; found * width];
     for row in 0..width {
         for column in 0..found {
             let (entry, root) = (vectors[row * width + column], values[column].sqrt());
-            turns[row * found + column] = inverse[row] * entry / root;
-            factor[column * width + row] = root * entry * lengths[row];
+            turns[row * found + column] = entry / root;
+            factor[column * width + row] = root * entry;
         }
     }
-    Ok((turned(block, stride, &turns, width, |_| 1.0), found, factor))
+    let least = if found == width { values[width - 1].sqrt() } else { 0.0 };
+    Ok(Root { turns, factor, found, least })
+}
+
+fn square_of_column(matrix: &[f64], width: usize, column: usize) -> f64 {
+    matrix.iter().skip(column).step_by(width).map(|x| x * x).sum()
 }
 
 /// Eigenvalues of a symmetric matrix, the largest first, and its eigenvectors as columns of a row-major matrix.

@@ -3,7 +3,7 @@
 mod basis;
 mod operator;
 
-use fornax_core::linalg::{Matrix, multiply};
+use fornax_core::linalg::{BLOCK, Matrix, multiply};
 use fornax_core::{Array, Error, Philox, Result};
 
 use basis::{Basis, eigen};
@@ -79,17 +79,14 @@ impl Svd {
 /// Vectors beyond the rank that make the last ones converge sooner.
 const EXTRA: usize = 14;
 
-/// The most vectors of a block.
-const WIDEST: usize = 16;
-
 /// Blocks between two restarts.
 const BLOCKS: usize = 10;
 
-/// Residuals above so many times the tolerance are not looked at again before the basis is full, unless products are dear.
-const NEAR: f64 = 10.0;
-
 /// A product counts as dear if it has more multiplications than so many times the third power of the projected matrix's size.
 const DEAR: usize = 50;
+
+/// How many times as fast as before a residual is expected to fall.
+const FASTER: f64 = 1.3;
 
 /// Residuals of products in `f32` do not fall below this, relative to the square of the first singular value.
 const ROUNDING: f64 = 2e-6;
@@ -137,8 +134,11 @@ impl TruncatedSvd {
         // A power of two, so that the squares of the values neither overflow nor vanish and no digit changes.
         let scale = largest.log2().floor().clamp(-126.0, 126.0).exp2();
         let operator = input.operator(turned, 1.0 / scale);
-        let (found, products, residual) = self.iterate(&*operator)?;
-        let (far, values, near) = refine(&*operator, &found, rows.max(columns))?;
+        // Within the pool of threads, so that each of the many products need not wake it.
+        let (products, residual, (far, values, near)) = rayon::scope(|_| {
+            let (found, products, residual) = self.iterate(&*operator)?;
+            Ok::<_, Error>((products, residual, refine(&*operator, &found, rows.max(columns))?))
+        })?;
         let shown =
             values.iter().take_while(|&&value| value > values[0] * f64::from(f32::EPSILON) * 4.0).count();
         if shown < self.rank {
@@ -173,24 +173,22 @@ impl TruncatedSvd {
     fn iterate(&self, operator: &dyn Operator) -> Result<(Found, usize, f64)> {
         let n = operator.small_side();
         let kept = (self.rank + EXTRA).min(n);
-        let block = kept.min(WIDEST);
+        let block = kept.min(BLOCK);
         let capacity = (kept + BLOCKS * block).min(n);
         let mut random = Philox::new(self.seed).named("svd");
         let mut basis = Basis::new(n, capacity, block);
-        let mut start = vec![0.0; n * basis.stride()];
-        start.iter_mut().for_each(|value| *value = random.normal());
-        basis.append_random(start)?;
-        // How far the end was at the last look: the decomposition of the projected matrix costs as much as some products with a
-        // small matrix, so that there is none where it is far.
-        let mut nearness = f64::INFINITY;
+        basis.append_random(&mut random)?;
+        // The decomposition of the projected matrix costs as much as some products with a small matrix, so that there is none before
+        // the end that the last two let expect.
+        let (mut last, mut expected) = (Look { product: 0, excess: -self.tolerance.ln() }, usize::MAX);
         for product in 1..=self.max_products {
             basis.step(operator)?;
             let full = basis.is_full();
             let size = basis.processed();
             let is_dear = operator.multiplications() * block > DEAR * size.pow(3);
-            let is_near = size >= kept + 2 * block && (is_dear || nearness < NEAR);
+            let is_due = product >= expected || is_dear && size >= kept + 2 * block;
             let is_last = product == self.max_products;
-            if size >= self.rank && (full || is_near || is_last) {
+            if size >= self.rank && (full || is_due || is_last) {
                 let (values, vectors) = basis.ritz()?;
                 let first = values[0].max(0.0).sqrt();
                 let residual = (0..self.rank).map(|at| {
@@ -200,7 +198,9 @@ impl TruncatedSvd {
                     if residual <= ROUNDING * values[0] { 0.0 } else { residual / (value * first) }
                 });
                 let residual = residual.fold(0.0, f64::max);
-                nearness = residual / self.tolerance;
+                let look = Look { product, excess: (residual / self.tolerance).ln() };
+                expected = look.expected_end(&last);
+                last = look;
                 if residual <= self.tolerance || basis.is_exhausted() {
                     let width = kept.min(values.len());
                     return Ok((basis.combined(&vectors, width), product, residual));
@@ -217,6 +217,23 @@ impl TruncatedSvd {
             basis.take_next(&mut random)?;
         }
         Err(Error::argument("max_products", self.max_products, "enough to hold the rank"))
+    }
+}
+
+/// After which product by how much, as a logarithm, the residual was above the tolerance.
+struct Look {
+    product: usize,
+    excess: f64,
+}
+
+impl Look {
+    /// After which product the residual may reach the tolerance, if it falls faster than since the last look, which behind a restart it does.
+    fn expected_end(&self, last: &Self) -> usize {
+        let rate = (last.excess - self.excess) / (self.product - last.product) as f64;
+        match rate > 0.0 {
+            true => self.product.saturating_add((self.excess / (FASTER * rate)).max(1.0) as usize),
+            false => self.product + 1,
+        }
     }
 }
 

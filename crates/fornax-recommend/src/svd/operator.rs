@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use fornax_core::linalg::{Matrix, SparseRows, multiply};
+use fornax_core::linalg::{DenseRows, Matrix, SparseRows};
 use fornax_core::{Array, Error, Result};
 
 use crate::ids::Index;
@@ -35,18 +35,18 @@ mod sealed {
     impl Sealed for fornax_core::Array {}
 }
 
-/// Products of a matrix with a block of vectors `[side, width]`; `width` is a multiple of 16.
-pub trait Operator {
+/// Products of a matrix with vectors that lie side by side.
+pub trait Operator: Sync {
     /// The number of columns.
     fn small_side(&self) -> usize;
 
     /// The multiplications of `AᵀA x` for one vector.
     fn multiplications(&self) -> usize;
 
-    /// `out = AᵀA x`.
-    fn gram(&self, x: &[f32], width: usize, out: &mut [f32]);
+    /// `out = AᵀA x` of `[columns, BLOCK]`.
+    fn gram(&self, x: &[f32], out: &mut [f32]);
 
-    /// `out = A x`.
+    /// `out = A x` of `[columns, width]`; `width` is a multiple of 16.
     fn apply(&self, x: &[f32], width: usize, out: &mut [f32]);
 }
 
@@ -88,8 +88,8 @@ impl<R: Index, C: Index> Operator for Sparse<'_, R, C> {
         2 * self.matrix.len()
     }
 
-    fn gram(&self, x: &[f32], width: usize, out: &mut [f32]) {
-        self.rows().gram_multiply(self.scale, x, width, out);
+    fn gram(&self, x: &[f32], out: &mut [f32]) {
+        self.rows().gram_multiply(self.scale, x, out);
     }
 
     fn apply(&self, x: &[f32], width: usize, out: &mut [f32]) {
@@ -110,49 +110,42 @@ impl SvdInput for Array {
             let place = format!("matrix, row {}, column {}", at / self.row_len(), at % self.row_len());
             return Err(Error::data(place, self.to_f32()[at], "a finite number"));
         }
-        Ok(self.to_f32().iter().fold(0.0, |largest, value| value.abs().max(largest)))
+        Ok(values(self).iter().fold(0.0, |largest, value| value.abs().max(largest)))
     }
 
     fn operator(&self, turned: bool, scale: f32) -> Box<dyn Operator + '_> {
-        let values = match self.as_f32() {
-            Some(values) if scale == 1.0 => Cow::Borrowed(values),
-            _ => Cow::Owned(self.to_f32().iter().map(|x| scale * x).collect()),
-        };
-        Box::new(Dense { values, rows: self.row_count(), columns: self.row_len(), turned })
+        let values = values(self);
+        let matrix = Matrix::new(&values, self.row_count(), self.row_len());
+        let rows = DenseRows::new(if turned { matrix.t() } else { matrix }, scale);
+        let small_side = self.row_count().min(self.row_len());
+        Box::new(Dense { rows, small_side, multiplications: 2 * values.len() })
     }
 }
 
-struct Dense<'a> {
-    values: Cow<'a, [f32]>,
-    rows: usize,
-    columns: usize,
-    turned: bool,
+fn values(array: &Array) -> Cow<'_, [f32]> {
+    array.as_f32().map_or_else(|| Cow::Owned(array.to_f32()), Cow::Borrowed)
 }
 
-impl Dense<'_> {
-    fn matrix(&self) -> Matrix<'_, f32> {
-        let matrix = Matrix::new(&self.values, self.rows, self.columns);
-        if self.turned { matrix.t() } else { matrix }
-    }
+struct Dense {
+    rows: DenseRows,
+    small_side: usize,
+    multiplications: usize,
 }
 
-impl Operator for Dense<'_> {
+impl Operator for Dense {
     fn small_side(&self) -> usize {
-        if self.turned { self.rows } else { self.columns }
+        self.small_side
     }
 
     fn multiplications(&self) -> usize {
-        2 * self.values.len()
+        self.multiplications
     }
 
-    fn gram(&self, x: &[f32], width: usize, out: &mut [f32]) {
-        let large = self.rows.max(self.columns);
-        let mut images = vec![0.0; large * width];
-        self.apply(x, width, &mut images);
-        multiply(1.0, self.matrix().t(), Matrix::new(&images, large, width), 0.0, out, width);
+    fn gram(&self, x: &[f32], out: &mut [f32]) {
+        self.rows.gram_multiply(x, out);
     }
 
     fn apply(&self, x: &[f32], width: usize, out: &mut [f32]) {
-        multiply(1.0, self.matrix(), Matrix::new(x, self.small_side(), width), 0.0, out, width);
+        self.rows.multiply(x, width, out);
     }
 }

@@ -217,6 +217,7 @@ pub trait RecurrentOps: Burn {
     }
 }
 
+#[cfg(any(feature = "flex", feature = "ndarray"))]
 pub(crate) use reference::{backward as reference_backward, forward as reference_forward};
 
 impl<B: RecurrentOps, C: CheckpointStrategy> RecurrentOps for Autodiff<B, C> {

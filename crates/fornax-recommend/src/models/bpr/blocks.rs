@@ -144,12 +144,18 @@ fn step(
     let mut draws = Vec::with_capacity(DRAWS);
     let (mut drawn, mut right, mut used) = (0, 0, DRAWS);
     let items = vectors.biases.len();
+    let mut owned = vec![0u64; items.div_ceil(64)];
+    let bit = |item: u32| (item as usize / 64, 1 << (item % 64));
     let mut ascend = |draws: &mut Vec<[u32; 3]>| {
         drawn += draws.len();
         right += vectors.ascend(draws, rates.learning_rate, rates.regularization);
         draws.clear();
     };
     for of_user in pairs.chunk_by(|a, b| a[0] == b[0]) {
+        for &[_, item] in of_user {
+            let (word, bit) = bit(item);
+            owned[word] |= bit;
+        }
         for &[user, item] in of_user {
             if used == DRAWS {
                 random.fill_u32(&mut noise);
@@ -161,14 +167,15 @@ fn step(
                 Negatives::ByPopularity => pairs[below(pairs.len())][1],
             };
             used += 1;
-            // Without a way out of the loop, so that several are compared at once.
-            if !of_user.iter().fold(false, |seen, pair| seen | (pair[1] == other)) {
+            let (word, bit) = bit(other);
+            if owned[word] & bit == 0 {
                 draws.push([user, item, other]);
                 if draws.len() == DRAWS {
                     ascend(&mut draws);
                 }
             }
         }
+        of_user.iter().for_each(|&[_, item]| owned[bit(item).0] = 0);
     }
     ascend(&mut draws);
     [drawn, right]

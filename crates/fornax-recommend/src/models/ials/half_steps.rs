@@ -1,6 +1,6 @@
 //! Half steps: the vectors of one side while the other stands still, and the objective.
 
-use fornax_core::linalg::{ConjugateGradients, Matrix, NormalEquations, RowEquations, multiply};
+use fornax_core::linalg::{Aligned, ConjugateGradients, Matrix, NormalEquations, RowEquations, multiply};
 use fornax_core::{Error, Result};
 use rayon::prelude::*;
 
@@ -17,14 +17,14 @@ pub(super) fn half<R: Index, C: Index>(
     settings: Settings,
     solver: Solver,
 ) -> Result<Vec<f32>> {
-    let mut gram = vec![0.0; width * width];
+    let mut gram = Aligned::zeros(width * width);
     gram_of(table, width, &mut gram);
     let half = Half { matrix, table, gram, width, settings };
     match solver {
         Solver::Cholesky => half.exactly(out)?,
         Solver::ConjugateGradient { steps } => half.nearly(steps, out)?,
     }
-    Ok(half.gram)
+    Ok(half.gram.to_vec())
 }
 
 /// Rows that a task solves for.
@@ -33,7 +33,7 @@ const ROWS: usize = 32;
 struct Half<'a, R, C> {
     matrix: &'a SparseMatrix<R, C>,
     table: &'a [f32],
-    gram: Vec<f32>,
+    gram: Aligned,
     width: usize,
     settings: Settings,
 }

@@ -201,8 +201,10 @@ impl Ials {
         }
         // Users last: a known user and one with the same history have the same vector.
         let gram = half(matrix, &items, &mut users, width, settings, self.solver)?;
-        let narrow = |table: &[f32]| narrowed(table, width, self.factors);
-        let factors = Factors::from_parts(self.factors, narrow(&users), narrow(&items));
+        // Before the copies: it is as large as the log.
+        drop(transposed);
+        let users = narrowed(&users, width, self.factors);
+        let factors = Factors::from_parts(self.factors, users, narrowed(&items, width, self.factors));
         Ok(IalsModel { factors, gram, table: items.to_vec(), settings, objectives })
     }
 
@@ -311,7 +313,9 @@ fn widened(table: &[f32], width: usize, wide: usize) -> Vec<f32> {
 
 /// Rows without what [`widened`] adds.
 fn narrowed(table: &[f32], wide: usize, width: usize) -> Vec<f32> {
-    table.chunks_exact(wide).flat_map(|row| &row[..width]).copied().collect()
+    let mut out = Vec::with_capacity(table.len() / wide * width);
+    table.chunks_exact(wide).for_each(|row| out.extend_from_slice(&row[..width]));
+    out
 }
 
 impl FoldIn for IalsModel {
