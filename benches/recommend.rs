@@ -3,7 +3,7 @@
 //!
 //! `ials-cholesky` (64 factors) and `ials-cg` (128 factors, 3 steps) are an iteration, `bpr` (64 factors) a pass over the log; `topk`
 //! are lists of 10 for all users without what they have, by 64 factors; `svd-sparse` is the truncated SVD of rank 50, residual
-//! 1e-4, `svd-listing` that of a dense matrix of 1000 x 1000.
+//! 1e-4, `svd-listing` that of a dense matrix of 1000 x 1000, the second time.
 
 use std::time::Instant;
 
@@ -38,7 +38,9 @@ pub fn time(bench: &str) -> Result<f64> {
         let mut random = Philox::new(1);
         let values = (0..1_000_000).map(|_| random.normal()).collect();
         let matrix = Array::from_vec([1000, 1000], values)?;
-        return milliseconds(|| TruncatedSvd::new(50).decompose(&matrix));
+        let decompose = || TruncatedSvd::new(50).decompose(&matrix);
+        decompose()?;
+        return milliseconds(decompose);
     }
     let (bench, variable) = match bench.strip_prefix("ml-1m-") {
         Some(bench) => (bench, "FORNAX_RATINGS"),

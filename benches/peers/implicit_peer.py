@@ -83,7 +83,10 @@ def main():
             dense = lambda: numpy.random.default_rng(1).standard_normal((1000, 1000))
             matrix = log.astype(numpy.float64) if bench == "svd-sparse" else dense()
             with threadpool_limits(THREADS or os.cpu_count()):
-                ms = clock(lambda: svds(matrix, k=50, tol=1e-4))
+                decompose = lambda: svds(matrix, k=50, tol=1e-4)
+                if bench == "svd-listing":
+                    decompose()
+                ms = clock(decompose)
         print(json.dumps({"bench": name, "ms": ms}), flush=True)
 
 

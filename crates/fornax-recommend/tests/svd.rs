@@ -173,3 +173,30 @@ fn what_cannot_be_decomposed_is_an_error() {
     let hasty = fault(TruncatedSvd::new(40).max_products(4).tolerance(1e-6), &flat);
     assert!(hasty.starts_with("truncated SVD: found a residual of"), "{hasty}");
 }
+
+/// Singular values close to each other, so that there are restarts: the residual that is reported is that of the triplets, and
+/// vectors stay orthogonal up to rounding.
+#[test]
+fn the_residual_is_that_of_the_triplets() {
+    let (rows, columns, rank) = (400, 350, 30);
+    let mut random = Philox::new(3);
+    let a = nalgebra::DMatrix::from_fn(rows, columns, |_, _| random.normal());
+    let wide = a.clone().cast::<f64>();
+    let matrix = Array::from(a);
+    for tolerance in [1e-4, 1e-5] {
+        let svd = TruncatedSvd::new(rank).tolerance(tolerance).decompose(&matrix).unwrap();
+        assert!(svd.products() > 15, "{} products without a restart", svd.products());
+        let [u, v] = [svd.left(), svd.right()].map(|side| side.to_nalgebra().unwrap().cast::<f64>());
+        let fault = (v.transpose() * &v - nalgebra::DMatrix::identity(rank, rank)).amax();
+        assert!(fault < 1e-5, "off orthonormal by {fault}");
+        let images = wide.transpose() * u;
+        let values = svd.singular_values();
+        let residual = |at: usize| {
+            let s = f64::from(values[at]);
+            (images.column(at) - v.column(at) * s).norm() / f64::from(values[0])
+        };
+        let found = (0..rank).map(residual).fold(0.0, f64::max);
+        assert!((found - svd.residual()).abs() < 3e-6 + 0.1 * found, "{found}, said {}", svd.residual());
+        assert!(found < 1.1 * tolerance + 3e-6, "{found}");
+    }
+}

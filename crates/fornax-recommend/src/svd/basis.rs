@@ -20,6 +20,8 @@ pub(super) struct Basis {
     len: usize,
     /// Columns that have been multiplied by `G`.
     processed: usize,
+    /// Where the last two blocks begin.
+    starts: [usize; 2],
     /// `[capacity, capacity]`.
     projected: Vec<f64>,
     /// What `G` times the last block has outside of the basis: orthonormal vectors `[n, width]` and the factor
@@ -50,6 +52,7 @@ impl Basis {
             vectors: vec![0.0; n * capacity],
             len: 0,
             processed: 0,
+            starts: [0, 0],
             projected: vec![0.0; capacity * capacity],
             next: vec![],
             next_width: 0,
@@ -77,7 +80,7 @@ impl Basis {
         let mut block = Aligned::zeros(self.n * BLOCK);
         block.iter_mut().for_each(|value| *value = random.uniform_in(-1.0, 1.0));
         let width = self.block.min(self.capacity - self.len);
-        let Outside { vectors, width, .. } = self.outside(&mut block, width)?;
+        let Outside { vectors, width, .. } = self.outside(&mut block, width, 0)?;
         if width == 0 {
             return Err(Error::training("truncated SVD", "no direction left to look in", "one"));
         }
@@ -95,7 +98,8 @@ impl Basis {
         }
         let mut image = Aligned::zeros(self.n * BLOCK);
         operator.gram(&block, &mut image);
-        let Outside { vectors, width: next_width, inside, factor } = self.outside(&mut image, width)?;
+        let Outside { vectors, width: next_width, inside, factor } =
+            self.outside(&mut image, width, self.starts[0])?;
         for row in 0..end {
             for column in 0..width {
                 let value = inside[row * width + column];
@@ -157,7 +161,7 @@ impl Basis {
     /// Keeps the first Ritz vectors alone.
     pub(super) fn restart(&mut self, values: &[f64], vectors: &[f64], kept: usize) {
         let Found { vectors: kept_vectors, width } = self.combined(vectors, kept.min(self.processed));
-        self.len = 0;
+        (self.len, self.starts) = (0, [0, 0]);
         self.append(&kept_vectors, width);
         self.projected.fill(0.0);
         values[..width]
@@ -171,48 +175,49 @@ impl Basis {
         for (to, from) in self.vectors.chunks_exact_mut(self.capacity).zip(vectors.chunks_exact(width)) {
             to[self.len..self.len + width].copy_from_slice(from);
         }
+        self.starts = [self.starts[1], self.len];
         self.len += width;
     }
 
-    /// Splits `width` vectors of a block `[n, BLOCK]`.
-    fn outside(&self, block: &mut [f32], width: usize) -> Result<Outside> {
+    /// Splits `width` vectors of a block `[n, BLOCK]`, of which but for rounding nothing lies in the basis before `start`.
+    fn outside(&self, block: &mut [f32], width: usize, start: usize) -> Result<Outside> {
         // What is left may be small, and then mostly what rounding left inside: it is brought to length 1 and cleaned again until
-        // nothing is inside. Mostly twice is enough (Giraud, Langou and Rozložník 2005), and once if much of the block is left.
+        // nothing is inside. Mostly twice is enough (Giraud, Langou and Rozložník 2005). Once is not: what is not quite orthogonal
+        // is so by a multiple at each step.
         const PASSES: usize = 6;
         const CLEAN: f64 = 1e-3;
-        const MUCH: f64 = 0.05;
-        let mut inside = self.remove(block, BLOCK, width);
-        let Orthonormal { mut vectors, mut found, mut factor, least } =
-            orthonormal(block, width, BLOCK, Lengths::Any)?;
-        let of_block =
-            (0..width).map(|at| square_of_column(&inside, width, at) + square_of_column(&factor, width, at));
-        let mut is_clean = least > MUCH * of_block.fold(0.0, f64::max).sqrt();
+        let mut inside = self.remove(block, BLOCK, width, start);
+        let (mut vectors, mut found, mut factor) = orthonormal(block, width, BLOCK, Lengths::Any)?;
         for _ in 1..PASSES {
-            if is_clean || found == 0 {
+            if found == 0 {
                 break;
             }
-            let again = self.remove(&mut vectors, found, found);
+            let again = self.remove(&mut vectors, found, found, 0);
             let more = product(&again, &factor, [self.len, width, found]);
             inside.iter_mut().zip(more).for_each(|(to, more)| *to += more);
-            let next = orthonormal(&vectors, found, found, Lengths::Unit)?;
-            factor = product(&next.factor, &factor, [next.found, width, found]);
-            (vectors, found) = (next.vectors, next.found);
-            is_clean = again.iter().all(|x| x.abs() < CLEAN);
+            let (next, next_found, second) = orthonormal(&vectors, found, found, Lengths::Unit)?;
+            factor = product(&second, &factor, [next_found, width, found]);
+            (vectors, found) = (next, next_found);
+            if again.iter().all(|x| x.abs() < CLEAN) {
+                break;
+            }
         }
         Ok(Outside { vectors, width: found, inside, factor })
     }
 
-    /// Takes the part inside of the basis away from `width` vectors and returns its coordinates `[len, width]`.
-    fn remove(&self, block: &mut [f32], stride: usize, width: usize) -> Vec<f64> {
-        if self.len == 0 || width == 0 {
-            return vec![0.0; self.len * width];
-        }
-        let basis = Matrix::strided(&self.vectors, self.n, self.len, self.capacity);
+    /// Takes the part inside of the basis from `start` on away from `width` vectors and returns its coordinates `[len, width]`.
+    fn remove(&self, block: &mut [f32], stride: usize, width: usize, start: usize) -> Vec<f64> {
         let mut inside = vec![0.0; self.len * width];
+        if inside.is_empty() {
+            return vec![];
+        }
+        let basis = Matrix::strided(&self.vectors[start..], self.n, self.len - start, self.capacity);
+        let mut found = vec![0.0; (self.len - start) * width];
         let view = Matrix::strided(&*block, self.n, width, stride);
-        multiply(1.0, basis.t(), view, 0.0, &mut inside, width);
-        multiply(-1.0, basis, Matrix::new(&inside, self.len, width), 1.0, block, stride);
-        inside.iter().map(|&x| f64::from(x)).collect()
+        multiply(1.0, basis.t(), view, 0.0, &mut found, width);
+        multiply(-1.0, basis, Matrix::new(&found, self.len - start, width), 1.0, block, stride);
+        inside[start * width..].iter_mut().zip(found).for_each(|(to, x)| *to = f64::from(x));
+        inside
     }
 }
 
@@ -262,20 +267,17 @@ enum Lengths {
     Unit,
 }
 
-/// Orthonormal vectors `Q [n, found]` of the space of a block `W [n, stride]`, and the factor `R [found, width]` of `W = Q R`.
-struct Orthonormal {
-    vectors: Vec<f32>,
-    found: usize,
-    factor: Vec<f64>,
-    /// A lower bound of the least singular value of `W`, 0 where some were left out.
-    least: f64,
-}
-
-/// By the Gram matrix in `f64`: its Cholesky factor, or where vectors nearly depend on others its eigenvectors (SVQB, Stathopoulos
+/// Orthonormal vectors `Q [n, found]` of the space of a block `W [n, stride]`, and the factor `R [found, width]` of `W = Q R`, by
+/// the Gram matrix in `f64`: its Cholesky factor, or where vectors nearly depend on others its eigenvectors (SVQB, Stathopoulos
 /// and Wu 2002). What depends on others up to rounding is left out.
-fn orthonormal(block: &[f32], width: usize, stride: usize, measure: Lengths) -> Result<Orthonormal> {
+fn orthonormal(
+    block: &[f32],
+    width: usize,
+    stride: usize,
+    measure: Lengths,
+) -> Result<(Vec<f32>, usize, Vec<f64>)> {
     if width == 0 {
-        return Ok(Orthonormal { vectors: vec![], found: 0, factor: vec![], least: 0.0 });
+        return Ok((vec![], 0, vec![]));
     }
     let mut gram = gram(block, width, stride);
     let (lengths, least): (Vec<f64>, f64) = match measure {
@@ -284,7 +286,7 @@ fn orthonormal(block: &[f32], width: usize, stride: usize, measure: Lengths) -> 
     };
     let inverse: Vec<f64> = lengths.iter().map(|&x| if x > 0.0 { 1.0 / x } else { 0.0 }).collect();
     gram.iter_mut().enumerate().for_each(|(at, x)| *x *= inverse[at / width] * inverse[at % width]);
-    let Root { mut turns, mut factor, found, least } = match triangular_root(&gram, width) {
+    let Root { mut turns, mut factor, found } = match triangular_root(&gram, width) {
         Some(root) => root,
         None => root(&gram, width, least)?,
     };
@@ -294,9 +296,7 @@ fn orthonormal(block: &[f32], width: usize, stride: usize, measure: Lengths) -> 
             factor[column * width + row] *= lengths[row];
         }
     }
-    let shortest = lengths.iter().copied().fold(f64::INFINITY, f64::min);
-    let vectors = turned(block, stride, &turns, width, |_| 1.0);
-    Ok(Orthonormal { vectors, found, factor, least: least * shortest })
+    Ok((turned(block, stride, &turns, width, |_| 1.0), found, factor))
 }
 
 /// `factor [found, width]` with `factorᵀ factor` a Gram matrix, and its inverse from the right, `turns [width, found]`.
@@ -304,8 +304,6 @@ struct Root {
     turns: Vec<f64>,
     factor: Vec<f64>,
     found: usize,
-    /// A lower bound of the least singular value, 0 where some were left out.
-    least: f64,
 }
 
 /// The Cholesky factor, if its inverse is not large.
@@ -322,7 +320,6 @@ fn triangular_root(gram: &[f64], width: usize) -> Option<Root> {
         turns: transposed(inverse.as_ref()),
         factor: transposed(llt.L()),
         found: width,
-        least: 1.0 / size,
     })
 }
 
@@ -339,12 +336,7 @@ fn root(gram: &[f64], width: usize, least: f64) -> Result<Root> {
             factor[column * width + row] = root * entry;
         }
     }
-    let least = if found == width { values[width - 1].sqrt() } else { 0.0 };
-    Ok(Root { turns, factor, found, least })
-}
-
-fn square_of_column(matrix: &[f64], width: usize, column: usize) -> f64 {
-    matrix.iter().skip(column).step_by(width).map(|x| x * x).sum()
+    Ok(Root { turns, factor, found })
 }
 
 /// Eigenvalues of a symmetric matrix, the largest first, and its eigenvectors as columns of a row-major matrix.

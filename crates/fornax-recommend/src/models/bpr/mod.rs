@@ -18,7 +18,8 @@ use blocks::{Blocks, Rates};
 ///
 /// over items `i` that `u` has an interaction with and items `j` that `u` has none with, by stochastic gradient ascent: an
 /// iteration takes each interaction once and draws a `j` for it; where the user has that item too, the interaction is left out,
-/// as the library `implicit` does. Values of interactions do not count.
+/// as the library `implicit` does. Eight interactions, mostly of as many users, are taken together: `s_ui - s_uj` is that before their
+/// steps, which then are made in turn. Values of interactions do not count.
 ///
 /// Users are cut into at most 16 blocks and items into as many groups, dealt anew for each iteration; `j` comes from the group of
 /// `i`. Blocks take turns with the groups, so that no two share a vector (Gemulla, Nijkamp, Haas and Sismanis 2011): the result does not
