@@ -112,7 +112,9 @@ def main(threads, variant, benches):
                 call()
             print(json.dumps({"bench": bench, "ms": 1e3 * (time.perf_counter() - clock) / 20}), flush=True)
             continue
-        name = next(name for name in sorted(MODELS, key=len, reverse=True) if bench.startswith(name + "-"))
+        name = next((name for name in sorted(MODELS, key=len, reverse=True) if bench.startswith(name + "-")), None)
+        if name is None:
+            continue
         kind = bench[len(name) + 1 :]
         batch, steps = BATCH.get(name, 32), STEPS.get(name, 12)
         shape = SHAPE.get(name, (28, 28, 1))

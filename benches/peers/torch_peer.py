@@ -156,7 +156,9 @@ def main(threads, variant, benches):
             if variant == "eager":
                 print(json.dumps({"bench": bench, "ms": timed(40, torch_call(bench))}), flush=True)
             continue
-        name = next(name for name in sorted(MODELS, key=len, reverse=True) if bench.startswith(name + "-"))
+        name = next((name for name in sorted(MODELS, key=len, reverse=True) if bench.startswith(name + "-")), None)
+        if name is None:
+            continue
         kind = bench[len(name) + 1 :]
         batch, calls = BATCH.get(name, 32), CALLS.get(name, 12)
         lazy = kind == "fit-lazy"
