@@ -8,7 +8,7 @@
 use std::time::Instant;
 
 use fornax::prelude::*;
-use fornax::recommend::{Bpr, Index, Solver, TruncatedSvd, UserIndex, UserItems, sequences};
+use fornax::recommend::{Bpr, Index, Solver, TruncatedSvd, UserIndex, UserItems, lightgcn};
 use fornax::{Error, Result};
 
 /// The names of the benches.
@@ -47,7 +47,7 @@ pub fn time(bench: &str) -> Result<f64> {
         None => (bench, "FORNAX_INTERACTIONS"),
     };
     let path = std::env::var(variable).map_err(|_| Error::argument(variable, "nothing", "a file"))?;
-    let log: Interactions<u32, u32> = sequences(path, Duplicates::Error)?;
+    let log: Interactions<u32, u32> = lightgcn(path, Duplicates::Error)?;
     let log: &UserItems = log.matrix();
     let iteration = |settings: Ials| {
         let [one, three] =

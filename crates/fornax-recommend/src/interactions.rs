@@ -259,25 +259,21 @@ impl<U: Id, I: Id> Interactions<U, I> {
     }
 }
 
-/// A log while it is read.
+/// A log while it is read: a column for each field.
 pub(crate) struct Log<U, I> {
     users: Ids<U, UserIndex>,
     items: Ids<I, ItemIndex>,
-    rows: Vec<Row>,
-    timed: Option<bool>,
-}
-
-#[derive(Clone, Copy)]
-struct Row {
-    user: u32,
-    item: u32,
-    value: f32,
-    time: i64,
+    rows: Vec<u32>,
+    columns: Vec<u32>,
+    values: Vec<f32>,
+    /// Of all events or of none.
+    times: Vec<i64>,
 }
 
 impl<U, I> Default for Log<U, I> {
     fn default() -> Self {
-        Self { users: Ids::default(), items: Ids::default(), rows: vec![], timed: None }
+        let (rows, columns, values, times) = (vec![], vec![], vec![], vec![]);
+        Self { users: Ids::default(), items: Ids::default(), rows, columns, values, times }
     }
 }
 
@@ -290,56 +286,100 @@ impl<U: Id, I: Id> Log<U, I> {
         if !event.value.is_finite() {
             return Err(Error::data("value", event.value, "a finite number"));
         }
-        let timed = event.time.is_some();
-        if *self.timed.get_or_insert(timed) != timed {
+        let (timed, others) = (event.time.is_some(), !self.times.is_empty());
+        if timed != others && !self.rows.is_empty() {
             let words = ["no time", "a time"];
-            let wanted = format!("{}, as the others have", words[usize::from(!timed)]);
+            let wanted = format!("{}, as the others have", words[usize::from(others)]);
             return Err(Error::data("time", words[usize::from(timed)], wanted));
         }
-        let user = self.users.insert(event.user)?.get() as u32;
-        let item = self.items.insert(event.item)?.get() as u32;
-        self.rows.push(Row { user, item, value: event.value, time: event.time.unwrap_or(0) });
+        self.rows.push(self.users.insert(event.user)?.get() as u32);
+        self.columns.push(self.items.insert(event.item)?.get() as u32);
+        self.values.push(event.value);
+        self.times.extend(event.time);
         Ok(())
     }
 
     pub(crate) fn finish(self, duplicates: Duplicates) -> Result<Interactions<U, I>> {
-        let Self { users, items, mut rows, timed } = self;
+        let Self { users, items, rows, columns, values, times } = self;
         if rows.is_empty() {
             return Err(Error::data("log", "no interaction", "at least one"));
         }
-        // Stable: events of the same time keep the order of the log.
-        rows.sort_by_key(|row| (row.user, row.item, row.time));
         let mut offsets = vec![0; users.len() + 1];
-        let (mut indices, mut values, mut times) = (vec![], vec![], vec![]);
-        for pair in rows.chunk_by(|a, b| (a.user, a.item) == (b.user, b.item)) {
-            let (first, last) = (pair[0], pair[pair.len() - 1]);
-            let place = || {
-                let (user, item) = (UserIndex::new(first.user), ItemIndex::new(first.item));
-                format!("user {}, item {}", users.id(user), items.id(item))
-            };
-            let (value, time) = match duplicates {
-                Duplicates::Last => (last.value, last.time),
-                Duplicates::First => (first.value, first.time),
-                Duplicates::Sum => (pair.iter().map(|row| row.value).sum(), last.time),
-                Duplicates::Max => {
-                    (pair.iter().fold(first.value, |most, row| most.max(row.value)), last.time)
-                }
-                Duplicates::Error if pair.len() > 1 => {
-                    return Err(Error::data(place(), format!("{} events", pair.len()), "one"));
-                }
-                Duplicates::Error => (first.value, first.time),
-            };
-            if !value.is_finite() {
-                return Err(Error::data(place(), format!("a sum of {value}"), "a finite number"));
-            }
-            offsets[first.user as usize + 1] += 1;
-            indices.push(first.item);
-            values.push(value);
-            times.push(time);
-        }
+        rows.iter().for_each(|&user| offsets[user as usize + 1] += 1);
         (0..users.len()).for_each(|user| offsets[user + 1] += offsets[user]);
+        let mut indices = by_row(&rows, &offsets, columns);
+        let mut values = by_row(&rows, &offsets, values);
+        let mut times = by_row(&rows, &offsets, times);
+        drop(rows);
+        let mut len = 0;
+        let mut events = vec![];
+        for user in 0..users.len() {
+            events.clear();
+            events.extend((offsets[user]..offsets[user + 1]).map(|at| {
+                let time = times.get(at).copied().unwrap_or(0);
+                (indices[at], time, values[at])
+            }));
+            // Stable: events of the same time keep the order of the log.
+            events.sort_by_key(|&(item, time, _)| (item, time));
+            offsets[user] = len;
+            for pair in events.chunk_by(|a, b| a.0 == b.0) {
+                let place = || {
+                    let (user, item) = (UserIndex::new(user as u32), ItemIndex::new(pair[0].0));
+                    format!("user {}, item {}", users.id(user), items.id(item))
+                };
+                let (time, value) = one_of(pair, duplicates, place)?;
+                (indices[len], values[len]) = (pair[0].0, value);
+                if let Some(to) = times.get_mut(len) {
+                    *to = time;
+                }
+                len += 1;
+            }
+        }
+        offsets[users.len()] = len;
+        indices.truncate(len);
+        values.truncate(len);
+        times.truncate(len);
         let matrix = SparseMatrix::from_parts(items.len(), offsets, indices, values);
-        let times = (timed == Some(true)).then_some(times);
+        let times = (!times.is_empty()).then_some(times);
         Ok(Interactions { users, items, matrix, times })
+    }
+}
+
+/// A column in the order of rows, and within one as before.
+fn by_row<T: Copy + Default>(rows: &[u32], offsets: &[usize], column: Vec<T>) -> Vec<T> {
+    if column.is_empty() || rows.is_sorted() {
+        return column;
+    }
+    let mut next = offsets.to_vec();
+    let mut ordered = vec![T::default(); column.len()];
+    for (&row, value) in rows.iter().zip(column) {
+        let at = &mut next[row as usize];
+        ordered[*at] = value;
+        *at += 1;
+    }
+    ordered
+}
+
+/// Time and value of the one that several events (item, time, value) of a pair become.
+fn one_of(
+    events: &[(u32, i64, f32)],
+    duplicates: Duplicates,
+    place: impl Fn() -> String,
+) -> Result<(i64, f32)> {
+    let ((_, first_time, first), (_, last_time, last)) = (events[0], events[events.len() - 1]);
+    let values = events.iter().map(|&(.., value)| value);
+    let (time, value) = match duplicates {
+        Duplicates::Last => (last_time, last),
+        Duplicates::First => (first_time, first),
+        Duplicates::Sum => (last_time, values.sum()),
+        Duplicates::Max => (last_time, values.fold(first, f32::max)),
+        Duplicates::Error if events.len() > 1 => {
+            return Err(Error::data(place(), format!("{} events", events.len()), "one"));
+        }
+        Duplicates::Error => (first_time, first),
+    };
+    match value.is_finite() {
+        true => Ok((time, value)),
+        false => Err(Error::data(place(), format!("a sum of {value}"), "a finite number")),
     }
 }
