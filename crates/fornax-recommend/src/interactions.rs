@@ -292,8 +292,9 @@ impl<U: Id, I: Id> Log<U, I> {
             let wanted = format!("{}, as the others have", words[usize::from(others)]);
             return Err(Error::data("time", words[usize::from(timed)], wanted));
         }
-        self.rows.push(self.users.insert(event.user)?.get() as u32);
-        self.columns.push(self.items.insert(event.item)?.get() as u32);
+        let (user, item) = (self.users.insert(event.user)?, self.items.insert(event.item)?);
+        self.rows.push(user.get() as u32);
+        self.columns.push(item.get() as u32);
         self.values.push(event.value);
         self.times.extend(event.time);
         Ok(())
@@ -336,13 +337,19 @@ impl<U: Id, I: Id> Log<U, I> {
             }
         }
         offsets[users.len()] = len;
-        indices.truncate(len);
-        values.truncate(len);
-        times.truncate(len);
+        shrink(&mut indices, len);
+        shrink(&mut values, len);
+        shrink(&mut times, len);
         let matrix = SparseMatrix::from_parts(items.len(), offsets, indices, values);
         let times = (!times.is_empty()).then_some(times);
         Ok(Interactions { users, items, matrix, times })
     }
+}
+
+/// Leaves the first numbers, and no room for others.
+fn shrink<T>(column: &mut Vec<T>, len: usize) {
+    column.truncate(len);
+    column.shrink_to_fit();
 }
 
 /// A column in the order of rows, and within one as before.

@@ -49,6 +49,7 @@ impl DenseRows {
     /// # Panics
     /// If a length does not fit.
     pub fn multiply(&self, x: &[f32], width: usize, out: &mut [f32]) {
+        assert_eq!((x.len(), out.len()), (self.columns * width, self.rows * width), "numbers of x and out");
         let matrix = Matrix::strided(&self.values, self.rows, self.columns, self.stride);
         multiply(1.0, matrix, Matrix::new(x, self.columns, width), 0.0, out, width);
     }

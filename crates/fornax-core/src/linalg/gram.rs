@@ -10,7 +10,7 @@ pub const BLOCK: usize = 16;
 /// The most parts that rows are cut into; sums do not depend on the number of threads, but on this.
 const PARTS: usize = 16;
 
-/// Numbers in the sums of all parts together: 256 MiB.
+/// Numbers in the sums of all parts together, 256 MiB, unless two parts take more.
 const SUMMED: usize = 64 << 20;
 
 /// How many parts for a product of so many numbers, if so many are worth their sums.

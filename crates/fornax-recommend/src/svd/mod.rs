@@ -15,7 +15,8 @@ pub use operator::SvdInput;
 ///
 /// Block Krylov iteration (Musco and Musco 2015): an orthonormal basis of `X, G X, G² X, ...` for `G = AᵀA` of the smaller side
 /// and random `X`, in which the Ritz vectors of `G` are found. When the basis is full, it starts again from the best ones
-/// (thick restart, Wu and Simon 2000). It ends when no triplet's residual `|Aᵀu - s v|` is above `tolerance s_1`. The singular
+/// (thick restart, Wu and Simon 2000). It ends when no triplet's residual `|Aᵀu - s v|` is above `tolerance s_1`, or above
+/// `2e-6 s_1² / s`, which is what products in 32 bits leave: where that is more, [`Svd::residual`] says so. The singular
 /// values are then those of `A` within the space found, so that their error is of the order of the residual's square.
 ///
 /// Defaults: seed 0, tolerance 1e-4, at most 300 products with a block. The sign rule: of each column of `V` the entry of the
@@ -79,8 +80,8 @@ impl Svd {
 /// Vectors beyond the rank that make the last ones converge sooner.
 const EXTRA: usize = 14;
 
-/// Blocks between two restarts.
-const BLOCKS: usize = 10;
+/// Products between two restarts.
+const RESTART: usize = 10;
 
 /// A product counts as dear if it has more multiplications than so many times the third power of the projected matrix's size.
 const DEAR: usize = 50;
@@ -174,12 +175,12 @@ impl TruncatedSvd {
         let n = operator.small_side();
         let kept = (self.rank + EXTRA).min(n);
         let block = kept.min(BLOCK);
-        let capacity = (kept + BLOCKS * block).min(n);
+        let capacity = (kept + RESTART * block).min(n);
         let mut random = Philox::new(self.seed).named("svd");
         let mut basis = Basis::new(n, capacity, block);
         basis.append_random(&mut random)?;
         // The decomposition of the projected matrix costs as much as some products with a small matrix, so that there is none before
-        // the end that the last two let expect.
+        // the end that the last two let expect, unless products are dear.
         let (mut last, mut expected) = (Look { product: 0, excess: -self.tolerance.ln() }, usize::MAX);
         for product in 1..=self.max_products {
             basis.step(operator)?;
@@ -191,19 +192,22 @@ impl TruncatedSvd {
             if size >= self.rank && (full || is_due || is_last) {
                 let (values, vectors) = basis.ritz()?;
                 let first = values[0].max(0.0).sqrt();
-                let residual = (0..self.rank).map(|at| {
-                    let residual = basis.residual(&vectors, at);
-                    // What rounding leaves cannot be driven out by more products.
-                    let value = values[at].max(ROUNDING * values[0]).sqrt();
-                    if residual <= ROUNDING * values[0] { 0.0 } else { residual / (value * first) }
-                });
-                let residual = residual.fold(0.0, f64::max);
+                // What rounding leaves cannot be driven out by more products: it is reported, and counts as 0 all the same.
+                let (mut reported, mut residual) = (0.0f64, 0.0f64);
+                for at in 0..self.rank {
+                    let of_square = basis.residual(&vectors, at);
+                    let relative = of_square / (values[at].max(f64::MIN_POSITIVE).sqrt() * first);
+                    reported = reported.max(relative);
+                    if of_square > ROUNDING * values[0] {
+                        residual = residual.max(relative);
+                    }
+                }
                 let look = Look { product, excess: (residual / self.tolerance).ln() };
                 expected = look.expected_end(&last);
                 last = look;
                 if residual <= self.tolerance || basis.is_exhausted() {
                     let width = kept.min(values.len());
-                    return Ok((basis.combined(&vectors, width), product, residual));
+                    return Ok((basis.combined(&vectors, width), product, reported));
                 }
                 if full {
                     basis.restart(&values, &vectors, kept);

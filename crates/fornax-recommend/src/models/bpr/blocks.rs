@@ -71,7 +71,7 @@ impl Blocks {
     }
 
     /// A step on each interaction, against another item of its group; returns the number of draws, and of those that were in the
-    /// right order before their step.
+    /// right order before the step of those that are taken together.
     pub(super) fn pass(&mut self, matrix: &UserItems, mut random: Philox, rates: Rates) -> [usize; 2] {
         self.deal(matrix, &mut random);
         let (width, group, count) = (self.width, self.group, self.parts.len());

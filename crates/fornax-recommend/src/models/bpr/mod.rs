@@ -186,7 +186,8 @@ impl BprModel {
         &self.factors
     }
 
-    /// For each iteration the share of draws `(u, i, j)` with `s_ui > s_uj` before their step.
+    /// For each iteration the share of draws `(u, i, j)` with `s_ui > s_uj` before the steps of
+    /// those that are taken together.
     pub fn pair_accuracies(&self) -> &[f64] {
         &self.pair_accuracies
     }

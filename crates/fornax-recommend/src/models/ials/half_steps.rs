@@ -16,7 +16,7 @@ pub(super) fn half<R: Index, C: Index>(
     width: usize,
     settings: Settings,
     solver: Solver,
-) -> Result<Vec<f32>> {
+) -> Result<Aligned> {
     let mut gram = Aligned::zeros(width * width);
     gram_of(table, width, &mut gram);
     let half = Half { matrix, table, gram, width, settings };
@@ -24,7 +24,7 @@ pub(super) fn half<R: Index, C: Index>(
         Solver::Cholesky => half.exactly(out)?,
         Solver::ConjugateGradient { steps } => half.nearly(steps, out)?,
     }
-    Ok(half.gram.to_vec())
+    Ok(half.gram)
 }
 
 /// Rows that a task solves for.

@@ -203,8 +203,10 @@ impl Ials {
         let gram = half(matrix, &items, &mut users, width, settings, self.solver)?;
         // Before the copies: it is as large as the log.
         drop(transposed);
-        let users = narrowed(&users, width, self.factors);
-        let factors = Factors::from_parts(self.factors, users, narrowed(&items, width, self.factors));
+        let of_users = narrowed(&users, width, self.factors);
+        drop(users);
+        let factors = Factors::from_parts(self.factors, of_users, narrowed(&items, width, self.factors));
+        let gram = gram.to_vec();
         Ok(IalsModel { factors, gram, table: items.to_vec(), settings, objectives })
     }
 
