@@ -1,4 +1,4 @@
-//! Products of a sparse matrix with a block of vectors, which lie side by side: a stored entry meets all of them at once.
+//! [`SparseRows`]: products of a sparse matrix with a block of vectors, which lie side by side: a stored entry meets all of them at once.
 
 // Plain loops over constant bounds are what the compiler unrolls into registers.
 #![allow(clippy::needless_range_loop)]
