@@ -193,6 +193,130 @@ fn a_log_is_lines_of_json_too() {
     }
 }
 
+/// Users of even numbers like even items, the others odd ones; each has rated half of all.
+fn ratings() -> String {
+    let pairs = (0..12).flat_map(|user| (0..10).map(move |item| (user, item)));
+    let rated = pairs.filter(|(user, item)| (7 * user + 13 * item) % 5 < 3);
+    rated
+        .map(|(user, item)| format!("u{user},i{item},{}\n", if (user + item) % 2 == 0 { 5 } else { 1 }))
+        .collect()
+}
+
+#[test]
+fn models_of_ratings_are_stored() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    std::fs::write(folder.join("ratings.csv"), ratings()).unwrap();
+    let train = |model: &str| {
+        fornax(folder, &format!("recommend train ratings.csv --value 2 --output m --model {model}"))
+    };
+    let rating = |line: &str| line.trim_end().rsplit('\t').next().unwrap().parse::<f32>().unwrap();
+    for model in [
+        "funk-svd --factors 4 --iterations 400 --learning-rate 0.02",
+        "svd++ --factors 4 --iterations 400 --learning-rate 0.02",
+        "als --factors 4",
+        "nmf --factors 4",
+        "slope-one",
+        "knn --similarity pearson",
+        "knn-means --by-items true --similarity pearson",
+        "knn-baseline --similarity pearson-baseline",
+        "co-clustering --groups 2",
+        "baseline",
+    ] {
+        train(model).unwrap();
+        let both = fornax(folder, "recommend predict m u1 i7 i4").unwrap();
+        let (odd, even) = both.split_once('\n').unwrap();
+        assert!(odd.starts_with("u1\ti7\t") && even.starts_with("u1\ti4\t"), "{both}");
+        if !["slope-one", "co-clustering --groups 2", "baseline"].contains(&model) {
+            assert!(rating(odd) > rating(even) + 1.0, "{model}: {both}");
+        }
+        let list = fornax(folder, "recommend list m u1 -k 2").unwrap();
+        assert_eq!(list.lines().count(), 2, "{model}: {list}");
+        std::fs::write(folder.join("later.csv"), "u1,i7,5\nu1,i99,1\n").unwrap();
+        let report = fornax(folder, "recommend evaluate m later.csv --value 2").unwrap();
+        assert!(report.contains("RMSE ") && report.contains(" of all 2 ratings"), "{model}: {report}");
+    }
+    train("als --factors 4").unwrap();
+    let alike = fornax(folder, "recommend similar m i2 -k 1").unwrap();
+    assert!(["i0", "i4", "i6", "i8"].contains(&alike.split('\t').next().unwrap()), "{alike}");
+    let fault = |arguments: &str| fornax(folder, &format!("recommend {arguments}")).unwrap_err();
+    assert!(fault("predict m u99 i1").contains("user: found u99, wanted one of the 12 that are known"));
+    assert!(fault("train ratings.csv --output m --model als").contains("values of the log: found 1 alone"));
+    assert!(fault("compare ratings.csv --value 2 --models als").contains("and --weighted where"));
+    let table =
+        fornax(folder, "recommend compare ratings.csv --value 2 --weighted --models als,ials --seeds 1");
+    assert!(table.unwrap().contains("\nals "));
+    fornax(folder, "recommend train ratings.csv --output m --model ease").unwrap();
+    assert!(fault("predict m u1 i1").contains("found ease, wanted one of ratings, as funk-svd or knn"));
+}
+
+#[test]
+fn models_of_ratings_are_compared() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    std::fs::write(folder.join("ratings.csv"), ratings()).unwrap();
+    let command = "recommend ratings ratings.csv --value 2 --folds 3";
+    let table = fornax(folder, command).unwrap();
+    assert_eq!(table.lines().count(), 2 + 10, "{table}");
+    let set = fornax(folder, &format!("{command} --models knn,als --set knn.similarity=pearson")).unwrap();
+    let row = |table: &str, model: &str| {
+        let row = table.lines().find(|line| line.starts_with(&format!("{model} "))).unwrap();
+        row[..row.rfind(' ').unwrap()].to_owned()
+    };
+    assert_eq!(row(&set, "als"), row(&table, "als"));
+    assert_ne!(row(&set, "knn"), row(&table, "knn"));
+    let error = fornax(folder, &format!("{command} --models ials")).unwrap_err();
+    assert!(error.contains("--models: found ials, wanted some of baseline, funk-svd"), "{error}");
+    let error = fornax(folder, &format!("{command} --models als --set knn.neighbours=3")).unwrap_err();
+    assert!(error.contains("--set: found knn --neighbours 3"), "{error}");
+}
+
+#[test]
+fn features_make_lists_for_who_is_new() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    std::fs::write(folder.join("log.csv"), LOG).unwrap();
+    std::fs::write(folder.join("users.csv"), "ann,hot\nbob,hot\ncid,hot\ndan,strong\neve,strong\nzoe,hot\n")
+        .unwrap();
+    std::fs::write(folder.join("items.csv"), "tea,cup\nmilk,cup,0.5\nrum,glass\nlime,\"glass\"\n").unwrap();
+    let features = "--user-features users.csv --item-features items.csv";
+    for model in
+        ["warp --factors 4 --regularization 0", "two-tower --factors 4 --learning-rate 0.02 --iterations 100"]
+    {
+        let train = format!("recommend train log.csv --output m --model {model} {features} --device cpu");
+        let said = fornax(folder, &train).unwrap();
+        assert!(
+            said.starts_with("1 features of users that the log does not know, left out\n5 users"),
+            "{said}"
+        );
+        let list = |features: &str| fornax(folder, &format!("recommend list m --features {features} -k 2"));
+        let strong = list("strong").unwrap();
+        assert!(strong.contains("rum\t") && strong.contains("lime\t"), "{model}: {strong}");
+        let hot = list("hot=2,strong=0.1").unwrap();
+        assert!(hot.contains("tea\t") && hot.contains("milk\t"), "{model}: {hot}");
+        assert!(list("cold").unwrap_err().contains("feature: found cold, wanted one of the 2"));
+        assert!(list("hot=x").unwrap_err().contains("wanted a number behind hot="));
+    }
+    let compare =
+        format!("recommend compare log.csv --seeds 1 --held-out 0.4 --models popularity,warp {features}");
+    assert!(fornax(folder, &compare).unwrap().contains("\nwarp "));
+    let fault = |arguments: &str| fornax(folder, &format!("recommend {arguments}")).unwrap_err();
+    let none = fault("train log.csv --output m --item-features items.csv");
+    assert!(
+        none.contains("--item-features: found items.csv, wanted none: features count for warp"),
+        "{none}"
+    );
+    std::fs::write(folder.join("bad.csv"), "tea,cup\nmilk,cup,much\n").unwrap();
+    let bad = fault("train log.csv --output m --model warp --item-features bad.csv");
+    assert!(bad.contains("line 2, weight: found \"much\", wanted a finite number"), "{bad}");
+    std::fs::write(folder.join("bad.csv"), "tea\n").unwrap();
+    let bad = fault("train log.csv --output m --model warp --item-features bad.csv");
+    assert!(bad.contains("line 1: found 1 fields, wanted an id, a feature"), "{bad}");
+    fornax(folder, "recommend train log.csv --output m --model ials --factors 2").unwrap();
+    assert!(fault("list m --features hot").contains("found ials, wanted one that knows features"));
+    assert!(fault("train log.csv --output m --model neu-mf --device tpu").contains("found no such backend"));
+}
+
 #[test]
 fn settings_are_those_of_the_model() {
     let folder = tempfile::tempdir().unwrap();
@@ -214,9 +338,9 @@ fn settings_are_those_of_the_model() {
     assert!(!folder.join("m").exists());
     for (set, wanted) in [
         ("ials", "setting: found ials, wanted MODEL.SETTING=VALUE"),
-        ("als.factors=3", "model: found als, wanted popularity, pure-svd"),
+        ("sls.factors=3", "model: found sls, wanted popularity, pure-svd"),
         ("ials.factor=3", "wanted a setting of ials: factors, regularization, iterations, alpha, frequency"),
-        ("ials.factors=3.5", "setting: found ials.factors=3.5, wanted a number, as the default 32"),
+        ("ials.factors=3.5", "setting: found ials.factors=3.5, wanted a value as the default 32"),
         ("sas-rec.factors=3", "--set: found sas-rec --factors 3, wanted settings of one of --models"),
     ] {
         let said = fault(&format!("compare log.csv --set {set}"));
@@ -264,7 +388,7 @@ fn faults_are_said() {
     }
     fornax(folder, "recommend train log.csv --output m --model popularity").unwrap();
     assert!(fault("recommend list m zoe").contains("user: found zoe, wanted one of the 5 that are known"));
-    assert!(fault("recommend similar m tea").contains("found popularity, wanted one that knows which items"));
+    assert!(fault("recommend similar m tea").contains("found popularity, wanted one with vectors of items"));
     assert!(fault("recommend list log.csv ann").contains("log.csv"));
     for command in ["list m ann", "similar m tea", "evaluate m log.csv", "compare log.csv"] {
         assert!(fault(&format!("recommend {command} -k 0")).contains("invalid value '0' for '-k <K>'"));

@@ -4,7 +4,7 @@
 //! [`sequences`]); a [`Split`] holds some of them out, a [`Weighting`] makes weights of their values, [`Features`] say more of
 //! users and items, which have numbers of types of their own ([`UserIndex`], [`ItemIndex`]). Models are fitted on
 //! interactions; what they can be asked is in the traits [`Score`], [`Recommend`], [`FoldIn`], [`Explain`], [`Similar`],
-//! [`SimilarUsers`], [`UpdateUsers`], [`PartialUpdate`] and [`Predict`]; an [`Evaluation`] judges ranked lists, a
+//! [`SimilarUsers`], [`ColdStart`], [`UpdateUsers`], [`PartialUpdate`] and [`Predict`]; an [`Evaluation`] judges ranked lists, a
 //! [`RatingReport`] ratings.
 //!
 //! ```
@@ -19,6 +19,7 @@
 //! ```
 #![forbid(unsafe_code)]
 
+mod cold_start;
 mod evaluation;
 mod features;
 #[cfg(feature = "hnsw")]
@@ -37,6 +38,7 @@ pub mod synthetic;
 mod update;
 mod weights;
 
+pub use cold_start::ColdStart;
 pub use evaluation::{Evaluation, Interval, RankingMetric, RankingReport, RatingErrors, RatingReport};
 pub use features::Features;
 #[cfg(feature = "hnsw")]
@@ -51,8 +53,8 @@ pub use models::{
     PureSvdModel, SasRec, SasRecModel, Similarity, SlopeOne, SlopeOneModel, Solver, StoredModel, SvdPlusPlus,
     SvdPlusPlusModel, TwoTower, TwoTowerModel,
 };
-pub use readers::{Delimited, Field, JsonLines, MovieLens, lightgcn, movielens, sequences};
-pub use recommend::{ColdStart, Explain, Filter, FoldIn, Recommend, Score, Scored, Similar, SimilarUsers};
+pub use readers::{Delimited, Field, JsonLines, MovieLens, features, lightgcn, movielens, sequences};
+pub use recommend::{Explain, Filter, FoldIn, Recommend, Score, Scored, Similar, SimilarUsers};
 pub use recommender::{Recommender, stored_kind};
 pub use sparse::{SparseMatrix, UserItems};
 pub use splits::{HeldOut, Split};

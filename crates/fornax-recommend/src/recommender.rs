@@ -12,8 +12,8 @@ use serde_json::Value as Json;
 
 use crate::Interactions;
 use crate::ids::{Id, Ids, Index, ItemIndex, UserIndex};
-use crate::models::StoredModel;
 use crate::models::stored::{id_arrays, ids_of, matrix_arrays, matrix_of};
+use crate::models::{Predict, StoredModel};
 use crate::recommend::{Explain, Filter, FoldIn, Recommend, Scored, Similar, SimilarUsers};
 use crate::sparse::UserItems;
 use crate::splits::Split;
@@ -170,7 +170,7 @@ impl<M: StoredModel, U: Id, I: Id> Recommender<M, U, I> {
         pair.is_some_and(|(user, item)| self.seen.value(user, item).is_some())
     }
 
-    fn named(&self, list: Vec<Scored>) -> Vec<(&I, f32)> {
+    pub(crate) fn named(&self, list: Vec<Scored>) -> Vec<(&I, f32)> {
         list.into_iter().map(|best| (self.items.id(best.index), best.score)).collect()
     }
 
@@ -180,6 +180,36 @@ impl<M: StoredModel, U: Id, I: Id> Recommender<M, U, I> {
         Q: Display + Eq + Hash + ?Sized,
     {
         history.iter().map(|&(item, value)| Ok((self.items.expect(item)?, value))).collect()
+    }
+}
+
+impl<M: StoredModel + Predict, U: Id, I: Id> Recommender<M, U, I> {
+    /// The rating of a user for an item.
+    ///
+    /// Of a user or item that is not known, [`Predict::predict`] of the [`model`](Self::model) says what it falls back on.
+    ///
+    /// ```
+    /// use fornax_recommend::{Duplicates, FunkSvd, Interactions, Predict, Recommender};
+    ///
+    /// let ratings = Interactions::from_events([("ann", "Alien", 5.0), ("ann", "Heat", 3.0)], Duplicates::Error)?;
+    /// let recommender = Recommender::new(FunkSvd::new(10).epochs(500).fit(&ratings)?, &ratings)?;
+    /// assert!((recommender.predict(&"ann", &"Alien")? - 5.0).abs() < 0.3);
+    /// assert!(recommender.predict(&"bob", &"Alien").is_err());
+    /// let fallback = recommender.model().predict(None, recommender.items().get(&"Alien"));
+    /// assert!(fallback > 4.0);
+    /// # Ok::<(), fornax_core::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// If the user or the item is not known.
+    pub fn predict<Q, R>(&self, user: &Q, item: &R) -> Result<f32>
+    where
+        U: Borrow<Q>,
+        I: Borrow<R>,
+        Q: Display + Eq + Hash + ?Sized,
+        R: Display + Eq + Hash + ?Sized,
+    {
+        Ok(self.model.predict(Some(self.users.expect(user)?), Some(self.items.expect(item)?)))
     }
 }
 

@@ -2,9 +2,10 @@
 
 use fornax_core::Philox;
 use fornax_recommend::{
-    Bpr, Duplicates, Ease, EaseModel, Evaluation, Explain, FoldIn, Ials, IalsModel, Interactions, Popularity,
-    PopularityModel, PureSvd, PureSvdModel, RankingMetric, Recommend, Recommender, Similar, StoredModel,
-    stored_kind, synthetic,
+    Als, Baseline, Bpr, Centering, CoClustering, Duplicates, Ease, EaseModel, Evaluation, Explain, Features,
+    FoldIn, FunkSvd, Ials, IalsModel, Interactions, LightFm, LightFmModel, Neighbours, Nmf, Popularity,
+    PopularityModel, Predict, PureSvd, PureSvdModel, RankingMetric, Recommend, Recommender, Similar,
+    Similarity, SlopeOne, StoredModel, SvdPlusPlus, stored_kind, synthetic,
 };
 use proptest::prelude::*;
 
@@ -66,6 +67,97 @@ fn every_model_comes_back() {
         similar.into_iter().map(|(item, score)| (item.clone(), score)).collect()
     });
     comes_back(Popularity::new().fit(&log).unwrap(), &log, |_| vec![]);
+}
+
+/// Of all users for all items, those that are not known too.
+fn ratings<M: StoredModel + Predict>(recommender: &Recommender<M, u32, String>) -> Vec<(String, f32)> {
+    let model = recommender.model();
+    let users: Vec<_> = recommender.users().as_slice().iter().map(Some).chain([None]).collect();
+    let items: Vec<_> = recommender.items().as_slice().iter().map(Some).chain([None]).collect();
+    let pairs = users.iter().flat_map(|user| items.iter().map(move |item| (*user, *item)));
+    let each = pairs.map(|(user, item)| {
+        let rating = match user.zip(item) {
+            Some((user, item)) => recommender.predict(user, item).unwrap(),
+            None => model.predict(
+                user.and_then(|user| recommender.users().get(user)),
+                item.and_then(|item| recommender.items().get(item)),
+            ),
+        };
+        (format!("{user:?}, {item:?}"), rating)
+    });
+    each.collect()
+}
+
+#[test]
+fn every_model_of_ratings_comes_back() {
+    let log = log();
+    comes_back(Baseline::new().fit(&log).unwrap(), &log, ratings);
+    comes_back(FunkSvd::new(5).fit(&log).unwrap(), &log, ratings);
+    comes_back(SvdPlusPlus::new(5).fit(&log).unwrap(), &log, ratings);
+    comes_back(Als::new(5).compute_objective(true).fit(&log).unwrap(), &log, ratings);
+    comes_back(Nmf::new(5).fit(&log).unwrap(), &log, ratings);
+    comes_back(SlopeOne::new().fit(&log).unwrap(), &log, ratings);
+    comes_back(CoClustering::new().groups(4, 2).fit(&log).unwrap(), &log, ratings);
+    for centering in [Centering::None, Centering::Means, Centering::Baseline] {
+        let near = Neighbours::new(4).centering(centering);
+        comes_back(near.fit(&log).unwrap(), &log, ratings);
+        let similarity = Similarity::PearsonBaseline { shrinkage: 3.0 };
+        comes_back(near.by_items(true).similarity(similarity).fit(&log).unwrap(), &log, ratings);
+    }
+}
+
+#[test]
+fn a_model_of_ratings_lists_what_is_rated_best() {
+    let log = log();
+    let recommender = Recommender::new(Als::new(5).fit(&log).unwrap(), &log).unwrap();
+    for user in log.users().as_slice() {
+        let list = recommender.recommend(user, 6).unwrap();
+        assert!(list.is_sorted_by(|a, b| a.1 >= b.1));
+        for (item, score) in &list {
+            let rating = recommender.predict(user, &item[..]).unwrap();
+            assert_eq!(score.clamp(1.0, 4.0), rating);
+        }
+        for item in log.items().as_slice().iter().filter(|item| !recommender.has(user, &item[..])) {
+            let listed = list.iter().any(|(other, _)| *other == item);
+            assert!(listed || recommender.predict(user, item).unwrap() <= list[5].1.max(1.0));
+        }
+    }
+    let error = recommender.predict(&1, "item 1").unwrap_err().to_string();
+    assert!(error.starts_with("user: found 1"), "{error}");
+}
+
+#[test]
+fn what_is_known_by_features_is_listed_and_comes_back() {
+    let log = log();
+    let kinds = log.items().as_slice().iter().map(|item| (item.clone(), format!("kind {}", item.len()), 1.0));
+    let kinds = Features::new(log.items(), kinds.collect::<Vec<_>>()).unwrap();
+    let parity = log.users().as_slice().iter().map(|user| (*user, format!("parity {}", user % 2), 1.0));
+    let parity = Features::new(log.users(), parity.collect::<Vec<_>>()).unwrap();
+    let model = LightFm::new(4).iterations(5).fit_with(&log, Some(&parity), Some(&kinds)).unwrap();
+    let recommender = Recommender::new(model, &log).unwrap();
+    let odd = [("parity 1", 1.0)];
+    let wanted = recommender.recommend_to_new_user(&odd, 7).unwrap();
+    let wanted: Vec<_> = wanted.into_iter().map(|(item, score)| (item.clone(), score)).collect();
+    let grown = recommender.clone().with_new_users(vec![(5, odd.to_vec()), (6, vec![])]).unwrap();
+    let found: Vec<_> = grown.recommend(&5, 7).unwrap();
+    assert!(found.iter().map(|(item, score)| ((*item).clone(), *score)).eq(wanted));
+    let grown = grown.with_new_items(vec![("new".to_owned(), vec![("kind 6", 1.0)])]).unwrap();
+    assert!(grown.recommend(&1000, 100).unwrap().iter().any(|(item, _)| *item == "new"));
+    assert!(grown.similar_items("new", 3).unwrap().iter().all(|(item, _)| *item != "new"));
+
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("model.fornax");
+    grown.save(&path).unwrap();
+    let loaded = Recommender::<LightFmModel, u32, String>::load(&path).unwrap();
+    for user in [5, 6, 1000] {
+        assert_eq!(loaded.recommend(&user, 100).unwrap(), grown.recommend(&user, 100).unwrap());
+    }
+
+    let again = recommender.clone().with_new_users(vec![(1000, odd.to_vec())]).unwrap_err().to_string();
+    assert_eq!(again, "user: found 1000, which is known, wanted one that is new");
+    let twice = vec![("a".to_owned(), vec![("kind 6", 1.0)]), ("a".to_owned(), vec![])];
+    assert!(recommender.clone().with_new_items(twice).is_err());
+    assert!(recommender.recommend_to_new_user(&[("parity 2", 1.0)], 3).is_err());
 }
 
 #[test]

@@ -5,9 +5,10 @@ use std::path::Path;
 use fornax_core::{Array, ErrorKind, Result};
 use fornax_data::archive;
 use fornax_recommend::{
-    Bpr, Duplicates, Ease, FoldIn, Ials, IalsModel, Interactions, LightFm, LightFmModel, LogisticMf,
-    MarkovChain, NeuMf, Popularity, PopularityModel, PureSvd, PureSvdModel, Recommender, SasRec, Similar,
-    SimilarUsers, StoredModel, TwoTower, stored_kind,
+    Als, Baseline, Bpr, Centering, CoClustering, Duplicates, Ease, FoldIn, FunkSvd, Ials, IalsModel,
+    Interactions, LightFm, LightFmModel, LogisticMf, MarkovChain, Neighbours, NeuMf, Nmf, Popularity,
+    PopularityModel, Predict, PureSvd, PureSvdModel, Recommender, SasRec, Similar, SimilarUsers, SlopeOne,
+    StoredModel, SvdPlusPlus, TwoTower, stored_kind,
 };
 use serde_json::{Value as Json, json};
 
@@ -90,6 +91,30 @@ fn broken_files_of_factors_are_errors_or_models() {
         broken(MarkovChain::new().fit(log).unwrap(), log, steps, &[lists, history]);
         let fm = LightFm::new(factors).iterations(1).fit(log).unwrap();
         broken(fm, log, steps, &[lists, alike, alike_users]);
+    }
+}
+
+fn rating<M: StoredModel + Predict>(stored: &Stored<M>) -> Result<()> {
+    let (users, items) = (stored.users().as_slice(), &stored.items().as_slice()[..3]);
+    let each = users.iter().flat_map(|user| items.iter().map(move |item| stored.predict(user, &item[..])));
+    each.map(|rating| rating.map(drop)).collect()
+}
+
+#[test]
+fn broken_files_of_ratings_are_errors_or_models() {
+    for (log, steps) in [(&log(3, 4), [1, 1]), (&log(60, 50), [1024, 101])] {
+        broken(Baseline::new().fit(log).unwrap(), log, steps, &[lists, rating]);
+        let funk = FunkSvd::new(3).epochs(2).fit(log).unwrap();
+        broken(funk, log, steps, &[lists, rating, alike, alike_users]);
+        let plus = SvdPlusPlus::new(3).epochs(2).fit(log).unwrap();
+        broken(plus, log, steps, &[lists, rating, alike, alike_users]);
+        let als = Als::new(3).iterations(2).compute_objective(true).fit(log).unwrap();
+        broken(als, log, steps, &[lists, rating, alike, alike_users]);
+        broken(Nmf::new(3).fit(log).unwrap(), log, steps, &[lists, rating, alike, alike_users]);
+        broken(SlopeOne::new().fit(log).unwrap(), log, steps, &[lists, rating]);
+        broken(CoClustering::new().fit(log).unwrap(), log, steps, &[lists, rating]);
+        let near = Neighbours::new(2).by_items(true).centering(Centering::Baseline);
+        broken(near.fit(log).unwrap(), log, steps, &[lists, rating]);
     }
 }
 

@@ -4,13 +4,15 @@ use std::num::NonZeroUsize;
 use std::time::Instant;
 
 use clap::Args;
+use fornax::Result;
+use fornax::device::DeviceName;
 use fornax::prelude::*;
 use fornax::recommend::{RankingReport, Split};
-use fornax::{Error, Result};
 
+use super::features::FeatureFiles;
 use super::input::Input;
-use super::models::Kind;
-use super::settings::{Assignment, Settings, table};
+use super::models::{Fitting, Kind};
+use super::settings::{Assignment, assigned, check_assigned, table};
 use super::{Log, check_times, mean};
 
 #[derive(Args)]
@@ -24,10 +26,15 @@ pub(super) struct Compare {
     /// Settings of models, with commas between: ials.factors=64,bpr.learning-rate=0.05.
     #[arg(long, value_name = "MODEL.SETTING=VALUE", value_delimiter = ',')]
     set: Vec<Assignment>,
-    /// Use the values of the log as weights, in models in which they can count; without it, every interaction counts
-    /// as 1.
+    /// Use the values of the log as weights or ratings, in models in which they can count; without it, every
+    /// interaction counts as 1.
     #[arg(long)]
     weighted: bool,
+    #[command(flatten)]
+    features: FeatureFiles,
+    /// What neu-mf, two-tower and sas-rec are trained on: cpu, ndarray, flex, cuda or cuda:N.
+    #[arg(long, default_value = "cpu")]
+    device: DeviceName,
     /// The share of each item's interactions that is held out.
     #[arg(long, default_value_t = 0.25)]
     held_out: f64,
@@ -47,18 +54,12 @@ const METRICS: [RankingMetric; 4] =
 
 impl Compare {
     pub(super) fn run(&self) -> Result<()> {
-        let models: Vec<_> = self.models.iter().map(|&kind| (kind, self.settings(kind))).collect();
-        if let Some(Assignment { kind, settings }) =
-            self.set.iter().find(|given| !self.models.contains(&given.kind))
-        {
-            return Err(Error::argument(
-                "--set",
-                format!("{kind} {settings}"),
-                "settings of one of --models",
-            ));
-        }
+        let models: Vec<_> = self.models.iter().map(|&kind| (kind, assigned(&self.set, kind))).collect();
+        check_assigned(&self.set, &self.models)?;
+        let features = self.features.read(&self.models)?;
         let log = self.input.read_weights(self.weighted)?;
         models.iter().try_for_each(|(kind, settings)| kind.check(settings, &log))?;
+        features.print_unknown(&log);
         if self.last {
             check_times(&log, "--last holds out what comes last")?;
         }
@@ -83,7 +84,9 @@ impl Compare {
             let mut reports = vec![];
             for (split, seed) in splits.iter().zip(0..) {
                 let started = clock.elapsed();
-                let fitted = kind.fit(settings, &split.train, self.weighted, seed)?;
+                let (weighted, device, features) = (self.weighted, self.device, &features);
+                let fitted =
+                    kind.fit(settings, &split.train, &Fitting { weighted, seed, device, features })?;
                 seconds += (clock.elapsed() - started).as_secs_f64();
                 reports.push(Evaluation::at(self.k.get()).seed(seed).run(&*fitted, split)?);
             }
@@ -110,12 +113,6 @@ impl Compare {
             "cold, in no figure: {users} held-out interactions of users, {items} of items, in all splits"
         );
         Ok(())
-    }
-
-    /// What `--set` says of a model.
-    fn settings(&self, kind: Kind) -> Settings {
-        let given = self.set.iter().filter(|given| given.kind == kind);
-        given.fold(Settings::default(), |all, given| given.settings.clone().or(all))
     }
 
     fn split(&self, log: &Log, seed: u64) -> Result<Split> {

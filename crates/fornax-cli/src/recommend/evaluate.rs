@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use fornax::prelude::*;
+use fornax::recommend::RatingReport;
 use fornax::{Error, Result};
 
 use super::input::Input;
@@ -76,6 +77,11 @@ impl Evaluate {
             report.cold_users(),
             report.cold_items()
         );
+        if let Some(model) = model.ratings() {
+            let errors = RatingReport::of(model, &split)?.all();
+            let (count, rmse, mae) = (errors.count(), errors.rmse(), errors.mae());
+            println!("RMSE {rmse:.4}, MAE {mae:.4} of all {count} ratings, the cold ones too");
+        }
         if self.leave_out_seen {
             println!("seen by the model, left out: {}", all - log.len());
         }

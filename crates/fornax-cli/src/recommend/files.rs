@@ -4,10 +4,12 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use clap::Args;
+use fornax::device::DeviceName;
 use fornax::{Error, Result};
 
+use super::features::FeatureFiles;
 use super::input::Input;
-use super::models::Kind;
+use super::models::{Fitting, Kind};
 use super::settings::{Settings, table};
 use super::stored::open;
 
@@ -22,9 +24,15 @@ pub(super) struct Train {
     /// What is fitted.
     #[arg(long, value_enum, default_value = "ials")]
     model: Kind,
-    /// Use the values of the log as weights; without it, every interaction counts as 1.
+    /// Use the values of the log as weights; without it, every interaction counts as 1. To models of ratings they are
+    /// ratings, with it or without.
     #[arg(long)]
     weighted: bool,
+    #[command(flatten)]
+    features: FeatureFiles,
+    /// What neu-mf, two-tower and sas-rec are trained on: cpu, ndarray, flex, cuda or cuda:N.
+    #[arg(long, default_value = "cpu")]
+    device: DeviceName,
     /// The seed of what the model draws.
     #[arg(long, default_value_t = 0)]
     seed: u64,
@@ -37,18 +45,42 @@ pub(super) struct List {
     /// The file of the model.
     file: PathBuf,
     /// Users, each of whom gets a list of what they do not have.
-    #[arg(required_unless_present = "history")]
+    #[arg(required_unless_present_any = ["history", "features"])]
     users: Vec<String>,
     /// In place of users: the items, with commas between, of someone whom the model does not know; from the oldest
     /// to the newest for sas-rec and markov-chain.
     #[arg(long, value_delimiter = ',', conflicts_with = "users")]
     history: Vec<String>,
+    /// In place of users: the features, with commas between, of someone who is known by them alone, to a model with
+    /// features of users; each a name, or a name, = and its weight.
+    #[arg(long, value_delimiter = ',', conflicts_with_all = ["users", "history"], value_parser = weighted)]
+    features: Vec<(String, f32)>,
     /// Items of a list.
     #[arg(short, default_value = "10")]
     k: NonZeroUsize,
     /// Say with each item which of the user's items added most to its score.
-    #[arg(long, conflicts_with = "history")]
+    #[arg(long, conflicts_with_all = ["history", "features"])]
     explain: bool,
+}
+
+/// `NAME` or `NAME=WEIGHT`.
+fn weighted(text: &str) -> std::result::Result<(String, f32), String> {
+    let Some((name, weight)) = text.rsplit_once('=') else { return Ok((text.to_owned(), 1.0)) };
+    match weight.parse() {
+        Ok(weight) => Ok((name.to_owned(), weight)),
+        Err(_) => Err(format!("found {weight:?}, wanted a number behind {name}=")),
+    }
+}
+
+#[derive(Args)]
+pub(super) struct Predict {
+    /// The file of the model.
+    file: PathBuf,
+    /// The user.
+    user: String,
+    /// The items.
+    #[arg(required = true)]
+    items: Vec<String>,
 }
 
 #[derive(Args)]
@@ -81,9 +113,12 @@ impl Train {
                 format!("a file in a folder that exists, not in {}", folder.display()),
             ));
         }
-        let log = self.input.read_weights(self.weighted)?;
+        let features = &self.features.read(&[self.model])?;
+        let log = self.input.read_weights(self.weighted || self.model.rates())?;
+        features.print_unknown(&log);
         let clock = std::time::Instant::now();
-        self.model.fit(&self.settings, &log, self.weighted, self.seed)?.save(&log, &self.output)?;
+        let how = Fitting { weighted: self.weighted, seed: self.seed, device: self.device, features };
+        self.model.fit(&self.settings, &log, &how)?.save(&log, &self.output)?;
         let [users, items] = [log.users().len(), log.items().len()];
         let seconds = clock.elapsed().as_secs_f64();
         println!("{users} users, {items} items, {} interactions, {seconds:.1} s", log.len());
@@ -97,6 +132,9 @@ impl List {
         if !self.history.is_empty() {
             print(model.recommend_from(&self.history, self.k.get())?);
         }
+        if !self.features.is_empty() {
+            print(model.recommend_by_features(&self.features, self.k.get())?);
+        }
         for user in &self.users {
             for (item, score) in model.recommend(user, self.k.get())? {
                 let mut line = format!("{user}\t{item}\t{score:.4}");
@@ -107,6 +145,16 @@ impl List {
                 }
                 println!("{line}");
             }
+        }
+        Ok(())
+    }
+}
+
+impl Predict {
+    pub(super) fn run(&self) -> Result<()> {
+        let model = open(&self.file)?;
+        for item in &self.items {
+            println!("{}\t{item}\t{:.4}", self.user, model.predict(&self.user, item)?);
         }
         Ok(())
     }

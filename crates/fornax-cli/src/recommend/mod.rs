@@ -1,7 +1,9 @@
 //! `fornax recommend` and the recommender listing of the demo.
 
 mod compare;
+mod deep;
 mod evaluate;
+mod features;
 mod files;
 mod input;
 mod listing;
@@ -37,6 +39,8 @@ enum Command {
     Train(Box<files::Train>),
     /// The best items for users, by a model in a file.
     List(files::List),
+    /// The rating of a user for items, by a model of ratings in a file.
+    Predict(files::Predict),
     /// The items most similar to one, by a model in a file.
     Similar(files::Alike),
     /// How well a model in a file ranks what was held out of its log.
@@ -53,6 +57,7 @@ pub(crate) fn run(options: Options) -> Result<()> {
         Command::Evaluate(options) => options.run(),
         Command::Train(options) => options.run(),
         Command::List(options) => options.run(),
+        Command::Predict(options) => options.run(),
         Command::Similar(options) => options.run(),
     }
 }

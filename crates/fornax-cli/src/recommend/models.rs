@@ -4,10 +4,16 @@ use std::fmt::{self, Display};
 use std::path::Path;
 
 use clap::ValueEnum;
+use fornax::device::DeviceName;
 use fornax::prelude::*;
-use fornax::recommend::{LogisticMf, MarkovChain, NeuMf, Recommender, SasRec, StoredModel, TwoTower};
+use fornax::recommend::{
+    Als, Baseline, Centering, CoClustering, FunkSvd, LogisticMf, MarkovChain, Neighbours, Nmf, Predict,
+    Recommender, SlopeOne, StoredModel, SvdPlusPlus,
+};
 use fornax::{Error, Result};
 
+use super::deep::Deep;
+use super::features::NamedFeatures;
 use super::settings::Settings;
 use super::{Log, check_times};
 
@@ -36,6 +42,27 @@ pub(super) enum Kind {
     SasRec,
     /// What most often comes behind a user's last item; needs times.
     MarkovChain,
+    /// Of ratings, as all below: their mean, and what each user and item departs from it.
+    Baseline,
+    /// Biases and vectors by gradient descent, which Surprise calls SVD.
+    FunkSvd,
+    /// The same with what someone rated at all.
+    #[value(name = "svd++")]
+    SvdPlusPlus,
+    /// Biases and vectors by alternating least squares.
+    Als,
+    /// Vectors that are not negative.
+    Nmf,
+    /// How much better one item is rated than another, on average.
+    SlopeOne,
+    /// The ratings of similar users or items.
+    Knn,
+    /// The same, counted from their means.
+    KnnMeans,
+    /// The same, counted from the baseline.
+    KnnBaseline,
+    /// Groups of users and of items.
+    CoClustering,
 }
 
 impl Display for Kind {
@@ -56,10 +83,50 @@ impl<M: StoredModel> Fitted for M {
     }
 }
 
+/// A fitted model of ratings.
+pub(super) trait FittedRatings: Fitted + Predict {}
+
+impl<M: StoredModel + Predict> FittedRatings for M {}
+
+/// How models are fitted, whichever they are.
+pub(super) struct Fitting<'a> {
+    /// Whether values of the log are weights; else all are 1.
+    pub(super) weighted: bool,
+    pub(super) seed: u64,
+    /// What deep models are trained on.
+    pub(super) device: DeviceName,
+    /// Of the models that have such.
+    pub(super) features: &'a NamedFeatures,
+}
+
 impl Kind {
+    /// The models of ratings.
+    pub(super) const RATINGS: [Self; 10] = [
+        Self::Baseline,
+        Self::FunkSvd,
+        Self::Als,
+        Self::SvdPlusPlus,
+        Self::Nmf,
+        Self::SlopeOne,
+        Self::Knn,
+        Self::KnnMeans,
+        Self::KnnBaseline,
+        Self::CoClustering,
+    ];
+
+    /// Whether values of the log are ratings to it.
+    pub(super) fn rates(self) -> bool {
+        Self::RATINGS.contains(&self)
+    }
+
     /// Whether values of interactions count.
     pub(super) fn has_weights(self) -> bool {
         !matches!(self, Self::Bpr | Self::NeuMf | Self::TwoTower | Self::SasRec | Self::MarkovChain)
+    }
+
+    /// Whether features of users and items count.
+    pub(super) fn has_features(self) -> bool {
+        matches!(self, Self::Warp | Self::TwoTower)
     }
 
     /// That the model has these settings, and the log what the model needs.
@@ -72,48 +139,52 @@ impl Kind {
             let place = format!("user {}, item {}", event.user, event.item);
             return Err(Error::data(place, event.value, "a value above 0 with warp and --weighted"));
         }
+        let values = log.matrix().values();
+        if self.rates() && values.len() > 1 && values.iter().all(|value| *value == values[0]) {
+            let wanted = format!(
+                "ratings, as {self} needs them: their field by --value, and --weighted where it is an option"
+            );
+            return Err(Error::data("values of the log", format!("{} alone", values[0]), wanted));
+        }
         Ok(())
     }
 
-    /// The model of a log, with its defaults for what is not given. `weighted`: values of the log are weights, else
-    /// all are 1.
-    pub(super) fn fit(
+    /// The model of a log, with its defaults for what is not given.
+    pub(super) fn fit(self, given: &Settings, log: &Log, how: &Fitting<'_>) -> Result<Box<dyn Fitted>> {
+        if self.rates() {
+            return Ok(self.fit_ratings(given, log, how.seed)?);
+        }
+        self.check(given, log)?;
+        let settings = self.settings(given)?;
+        self.fit_with(&settings, log, how).map_err(|error| error.within(self))
+    }
+
+    /// A model of ratings.
+    ///
+    /// # Panics
+    /// If it is none.
+    pub(super) fn fit_ratings(
         self,
         given: &Settings,
         log: &Log,
-        weighted: bool,
         seed: u64,
-    ) -> Result<Box<dyn Fitted>> {
+    ) -> Result<Box<dyn FittedRatings>> {
         self.check(given, log)?;
         let settings = self.settings(given)?;
-        self.fit_with(&settings, log, weighted, seed).map_err(|error| error.within(self))
+        self.rate_with(&settings, log, seed).map_err(|error| error.within(self))
     }
 
-    fn fit_with(self, settings: &Settings, log: &Log, weighted: bool, seed: u64) -> Result<Box<dyn Fitted>> {
+    fn fit_with(self, settings: &Settings, log: &Log, how: &Fitting<'_>) -> Result<Box<dyn Fitted>> {
+        let Settings { factors, iterations, max_sampled, negatives, .. } = *settings;
+        let Settings { regularization, learning_rate, alpha, frequency, .. } = *settings;
         // What a model does not have it does not use.
-        let [factors, iterations, max_sampled, negatives, batch_size, max_length, blocks, heads] = [
-            settings.factors,
-            settings.iterations,
-            settings.max_sampled,
-            settings.negatives,
-            settings.batch_size,
-            settings.max_length,
-            settings.blocks,
-            settings.heads,
-        ]
-        .map(Option::unwrap_or_default);
-        let [regularization, rate, alpha, frequency, temperature, dropout] = [
-            settings.regularization,
-            settings.learning_rate,
-            settings.alpha,
-            settings.frequency,
-            settings.temperature,
-            settings.dropout,
-        ]
-        .map(Option::unwrap_or_default);
-        let squares = regularization as f32;
+        let [factors, iterations, max_sampled, negatives] =
+            [factors, iterations, max_sampled, negatives].map(Option::unwrap_or_default);
+        let [regularization, rate, alpha, frequency] =
+            [regularization, learning_rate, alpha, frequency].map(Option::unwrap_or_default);
+        let (squares, seed) = (regularization as f32, how.seed);
         Ok(match self {
-            Self::Popularity => Box::new(Popularity::new().by_value(weighted).fit(log)?),
+            Self::Popularity => Box::new(Popularity::new().by_value(how.weighted).fit(log)?),
             Self::PureSvd => Box::new(PureSvd::new(factors).seed(seed).fit(log)?),
             Self::Bpr => {
                 let model = Bpr::new(factors).learning_rate(rate as f32).regularization(squares);
@@ -122,7 +193,12 @@ impl Kind {
             Self::Warp => {
                 let model = LightFm::new(factors).learning_rate(rate as f32).user_regularization(squares);
                 let model = model.item_regularization(squares).max_sampled(max_sampled);
-                Box::new(model.iterations(iterations).seed(seed).fit(log)?)
+                let (users, items) = how.features.of(log)?;
+                Box::new(model.iterations(iterations).seed(seed).fit_with(
+                    log,
+                    users.as_ref(),
+                    items.as_ref(),
+                )?)
             }
             Self::LogisticMf => {
                 let model = LogisticMf::new(factors).alpha(alpha as f32).regularization(squares);
@@ -134,22 +210,52 @@ impl Kind {
                 let model = model.frequency(frequency as f32).iterations(iterations);
                 Box::new(model.seed(seed).fit(log)?)
             }
-            Self::Ease => Box::new(Ease::new().binary(!weighted).regularization(regularization).fit(log)?),
-            Self::NeuMf => {
-                let model = NeuMf::new(factors).learning_rate(rate).epochs(iterations);
-                Box::new(model.negatives(negatives).batch_size(batch_size).seed(seed).fit(log)?)
-            }
-            Self::TwoTower => {
-                let model = TwoTower::new(factors).learning_rate(rate).epochs(iterations);
-                let model = model.negatives(negatives).batch_size(batch_size).temperature(temperature);
-                Box::new(model.seed(seed).fit(log)?)
-            }
-            Self::SasRec => {
-                let model = SasRec::new(factors).learning_rate(rate).epochs(iterations);
-                let model = model.batch_size(batch_size).dropout(dropout).max_length(max_length);
-                Box::new(model.blocks(blocks).heads(heads).seed(seed).fit(log)?)
+            Self::Ease => {
+                Box::new(Ease::new().binary(!how.weighted).regularization(regularization).fit(log)?)
             }
             Self::MarkovChain => Box::new(MarkovChain::new().fit(log)?),
+            deep => Deep { kind: deep, settings, log, how }.fit()?,
+        })
+    }
+
+    fn rate_with(self, settings: &Settings, log: &Log, seed: u64) -> Result<Box<dyn FittedRatings>> {
+        let Settings { factors, iterations, neighbours, groups, .. } = *settings;
+        let [factors, iterations, neighbours, groups] =
+            [factors, iterations, neighbours, groups].map(Option::unwrap_or_default);
+        let [rate, squares] =
+            [settings.learning_rate, settings.regularization].map(|x| x.unwrap_or_default() as f32);
+        let near = |centering| {
+            let similarity = settings.similarity.unwrap_or_default().of();
+            let near = Neighbours::new(neighbours).by_items(settings.by_items.unwrap_or_default());
+            near.similarity(similarity).centering(centering).fit(log)
+        };
+        Ok(match self {
+            Self::Baseline => Box::new(Baseline::new().epochs(iterations).fit(log)?),
+            Self::FunkSvd => {
+                let model = FunkSvd::new(factors).epochs(iterations).learning_rate(rate);
+                Box::new(model.regularization(squares).seed(seed).fit(log)?)
+            }
+            Self::SvdPlusPlus => {
+                let model = SvdPlusPlus::new(factors).epochs(iterations).learning_rate(rate);
+                Box::new(model.regularization(squares).seed(seed).fit(log)?)
+            }
+            Self::Als => {
+                let model = Als::new(factors).iterations(iterations).regularization(squares);
+                Box::new(model.seed(seed).fit(log)?)
+            }
+            Self::Nmf => {
+                let model = Nmf::new(factors).epochs(iterations).regularization(squares);
+                Box::new(model.seed(seed).fit(log)?)
+            }
+            Self::SlopeOne => Box::new(SlopeOne::new().fit(log)?),
+            Self::Knn => Box::new(near(Centering::None)?),
+            Self::KnnMeans => Box::new(near(Centering::Means)?),
+            Self::KnnBaseline => Box::new(near(Centering::Baseline)?),
+            Self::CoClustering => {
+                let model = CoClustering::new().groups(groups, groups).epochs(iterations);
+                Box::new(model.seed(seed).fit(log)?)
+            }
+            other => unreachable!("{other} is no model of ratings"),
         })
     }
 }

@@ -3,16 +3,16 @@
 use std::time::Instant;
 
 use clap::Args;
-use fornax::recommend::{
-    Als, Baseline, Centering, CoClustering, FunkSvd, Neighbours, Nmf, RatingReport, SlopeOne, Split,
-    SvdPlusPlus,
-};
+use fornax::recommend::{RatingReport, Split};
 use fornax::{Error, Result};
 
 use super::input::Input;
 use super::mean;
+use super::models::Kind;
+use super::settings::{Assignment, assigned, check_assigned, table};
 
 #[derive(Args)]
+#[command(after_help = table())]
 pub(super) struct Ratings {
     #[command(flatten)]
     input: Input,
@@ -22,33 +22,21 @@ pub(super) struct Ratings {
     /// The seed of the parts and of what models draw.
     #[arg(long, default_value_t = 0)]
     seed: u64,
-    /// Models, with commas between; all of them if none is named: baseline, funk-svd, als, svd++, nmf, slope-one, knn, knn-means, knn-baseline, co-clustering.
-    #[arg(long, value_delimiter = ',')]
-    models: Vec<String>,
+    /// Models of ratings, with commas between; all of them if none is named.
+    #[arg(long, value_enum, value_delimiter = ',', default_values_t = Kind::RATINGS, hide_default_value = true)]
+    models: Vec<Kind>,
+    /// Settings of models, with commas between: funk-svd.factors=50,knn.by-items=true.
+    #[arg(long, value_name = "MODEL.SETTING=VALUE", value_delimiter = ',')]
+    set: Vec<Assignment>,
 }
-
-const RATING_MODELS: [&str; 10] = [
-    "baseline",
-    "funk-svd",
-    "als",
-    "svd++",
-    "nmf",
-    "slope-one",
-    "knn",
-    "knn-means",
-    "knn-baseline",
-    "co-clustering",
-];
 
 impl Ratings {
     pub(super) fn run(&self) -> Result<()> {
-        if let Some(unknown) = self.models.iter().find(|name| !RATING_MODELS.contains(&name.as_str())) {
-            return Err(Error::argument(
-                "--models",
-                unknown,
-                format!("some of {}", RATING_MODELS.join(", ")),
-            ));
+        if let Some(other) = self.models.iter().find(|kind| !kind.rates()) {
+            let names = Kind::RATINGS.map(|kind| kind.to_string()).join(", ");
+            return Err(Error::argument("--models", other, format!("some of {names}")));
         }
+        check_assigned(&self.set, &self.models)?;
         let log = self.input.read()?;
         let folds: Vec<Split> = log.folds(self.folds, self.seed)?.collect::<Result<_>>()?;
         println!(
@@ -57,32 +45,18 @@ impl Ratings {
             self.folds
         );
         println!("{:<14}{:>8}{:>8}{:>10}", "model", "RMSE", "MAE", "seconds");
-        let chosen = |model: &&str| self.models.is_empty() || self.models.iter().any(|name| name == model);
-        for model in RATING_MODELS.into_iter().filter(chosen) {
+        for kind in &self.models {
+            let settings = assigned(&self.set, *kind);
             let clock = Instant::now();
-            let reports = folds.iter().map(|split| Ok(self.evaluate(model, split)?.all()));
+            let reports = folds.iter().map(|split| {
+                let model = kind.fit_ratings(&settings, &split.train, self.seed)?;
+                Ok(RatingReport::of(&*model, split)?.all())
+            });
             let reports = reports.collect::<Result<Vec<_>>>()?;
             let rmse = mean(reports.iter().map(|errors| errors.rmse()));
             let mae = mean(reports.iter().map(|errors| errors.mae()));
-            println!("{model:<14}{rmse:>8.4}{mae:>8.4}{:>10.2}", clock.elapsed().as_secs_f64());
+            println!("{kind:<14}{rmse:>8.4}{mae:>8.4}{:>10.2}", clock.elapsed().as_secs_f64());
         }
         Ok(())
-    }
-
-    fn evaluate(&self, model: &str, split: &Split) -> Result<RatingReport> {
-        let train = &split.train;
-        let neighbours = |centering| Neighbours::new(40).centering(centering).fit(train);
-        match model {
-            "baseline" => RatingReport::of(&Baseline::new().fit(train)?, split),
-            "funk-svd" => RatingReport::of(&FunkSvd::new(100).seed(self.seed).fit(train)?, split),
-            "als" => RatingReport::of(&Als::new(50).seed(self.seed).fit(train)?, split),
-            "svd++" => RatingReport::of(&SvdPlusPlus::new(20).seed(self.seed).fit(train)?, split),
-            "nmf" => RatingReport::of(&Nmf::new(15).seed(self.seed).fit(train)?, split),
-            "co-clustering" => RatingReport::of(&CoClustering::new().seed(self.seed).fit(train)?, split),
-            "slope-one" => RatingReport::of(&SlopeOne::new().fit(train)?, split),
-            "knn" => RatingReport::of(&neighbours(Centering::None)?, split),
-            "knn-means" => RatingReport::of(&neighbours(Centering::Means)?, split),
-            _ => RatingReport::of(&neighbours(Centering::Baseline)?, split),
-        }
     }
 }

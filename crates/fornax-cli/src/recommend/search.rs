@@ -10,8 +10,9 @@ use fornax::recommend::search::{Found, Integers, LogUniform, OneOf, Sample, Sear
 use fornax::{Error, Result};
 use indicatif::{ProgressBar, ProgressStyle};
 
+use super::features::NamedFeatures;
 use super::input::Input;
-use super::models::{Fitted, Kind};
+use super::models::{Fitted, Fitting, Kind};
 use super::settings::Settings;
 
 #[derive(Args)]
@@ -139,7 +140,9 @@ impl Search {
     }
 
     fn fit(&self, candidate: &Candidate, split: &Split) -> Result<Box<dyn Fitted>> {
-        candidate.kind.fit(&candidate.settings, &split.train, self.weighted, self.seed)
+        let (features, device) = (&NamedFeatures::default(), "cpu".parse()?);
+        let how = Fitting { weighted: self.weighted, seed: self.seed, device, features };
+        candidate.kind.fit(&candidate.settings, &split.train, &how)
     }
 }
 

@@ -3,6 +3,7 @@
 use std::fmt::{self, Display};
 
 use clap::{Args, ValueEnum};
+use fornax::recommend::Similarity;
 use fornax::{Error, Result};
 
 use super::models::Kind;
@@ -13,7 +14,7 @@ macro_rules! settings {
         #[derive(Args, Clone, Debug, Default, PartialEq)]
         #[command(next_help_heading = "Settings of the model")]
         pub(super) struct Settings {
-            $($(#[doc = $doc])+ #[arg(long = $name, value_name = "NUMBER")] pub(super) $field: Option<$type>,)+
+            $($(#[doc = $doc])+ #[arg(long = $name, value_name = "VALUE")] pub(super) $field: Option<$type>,)+
         }
 
         impl Settings {
@@ -69,6 +70,49 @@ settings! {
     blocks: usize = "blocks",
     /// Heads of attention, a divisor of the factors.
     heads: usize = "heads",
+    /// How many similar users or items count.
+    neighbours: usize = "neighbours",
+    /// Whether similar items are looked at, in place of similar users: true or false.
+    by_items: bool = "by-items",
+    /// What is similar: msd, cosine, pearson or pearson-baseline.
+    similarity: Measure = "similarity",
+    /// Groups of users, and as many of items.
+    groups: usize = "groups",
+}
+
+/// The names of [`Similarity`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, ValueEnum)]
+pub(super) enum Measure {
+    #[default]
+    Msd,
+    Cosine,
+    Pearson,
+    PearsonBaseline,
+}
+
+impl Measure {
+    pub(super) fn of(self) -> Similarity {
+        match self {
+            Self::Msd => Similarity::MeanSquaredDifference,
+            Self::Cosine => Similarity::Cosine,
+            Self::Pearson => Similarity::Pearson,
+            Self::PearsonBaseline => Similarity::PearsonBaseline { shrinkage: 100.0 },
+        }
+    }
+}
+
+impl Display for Measure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.to_possible_value().expect("no measure is hidden").get_name())
+    }
+}
+
+impl std::str::FromStr for Measure {
+    type Err = String;
+
+    fn from_str(name: &str) -> std::result::Result<Self, String> {
+        <Self as ValueEnum>::from_str(name, false)
+    }
 }
 
 /// As the options of `train` are written.
@@ -84,7 +128,7 @@ impl Kind {
     fn defaults(self) -> Settings {
         let none = Settings::default();
         match self {
-            Self::Popularity | Self::MarkovChain => none,
+            Self::Popularity | Self::MarkovChain | Self::SlopeOne => none,
             Self::PureSvd => Settings { factors: Some(20), ..none },
             Self::Bpr => Settings {
                 factors: Some(100),
@@ -147,6 +191,34 @@ impl Kind {
                 heads: Some(1),
                 ..none
             },
+            Self::Baseline => Settings { iterations: Some(10), ..none },
+            Self::FunkSvd => Settings {
+                factors: Some(100),
+                regularization: Some(0.02),
+                learning_rate: Some(0.005),
+                iterations: Some(20),
+                ..none
+            },
+            Self::SvdPlusPlus => Settings {
+                factors: Some(20),
+                regularization: Some(0.02),
+                learning_rate: Some(0.007),
+                iterations: Some(20),
+                ..none
+            },
+            Self::Als => {
+                Settings { factors: Some(50), regularization: Some(0.1), iterations: Some(15), ..none }
+            }
+            Self::Nmf => {
+                Settings { factors: Some(15), regularization: Some(0.06), iterations: Some(50), ..none }
+            }
+            Self::Knn | Self::KnnMeans | Self::KnnBaseline => Settings {
+                neighbours: Some(40),
+                by_items: Some(false),
+                similarity: Some(Measure::Msd),
+                ..none
+            },
+            Self::CoClustering => Settings { groups: Some(3), iterations: Some(20), ..none },
         }
     }
 
@@ -184,6 +256,23 @@ pub(super) fn table() -> String {
     table
 }
 
+/// What assignments say of a model.
+pub(super) fn assigned(set: &[Assignment], kind: Kind) -> Settings {
+    let given = set.iter().filter(|given| given.kind == kind);
+    given.fold(Settings::default(), |all, given| given.settings.clone().or(all))
+}
+
+/// That assignments are of these models.
+pub(super) fn check_assigned(set: &[Assignment], models: &[Kind]) -> Result<()> {
+    match set.iter().find(|given| !models.contains(&given.kind)) {
+        None => Ok(()),
+        Some(Assignment { kind, settings }) => {
+            let wanted = "settings of one of --models";
+            Err(Error::argument("--set", format!("{kind} {settings}"), wanted))
+        }
+    }
+}
+
 /// `MODEL.SETTING=VALUE`.
 #[derive(Clone, Debug)]
 pub(super) struct Assignment {
@@ -209,7 +298,7 @@ impl std::str::FromStr for Assignment {
             None => {
                 let defaults = kind.defaults().named();
                 let default = defaults.iter().find(|(of, _)| *of == name).map_or("", |(_, value)| value);
-                Err(Error::argument("setting", text, format!("a number, as the default {default}")))
+                Err(Error::argument("setting", text, format!("a value as the default {default}")))
             }
         }
     }

@@ -6,8 +6,10 @@ use std::path::Path;
 use fornax::core::Cpu;
 use fornax::prelude::*;
 use fornax::recommend::{
-    BprModel, EaseModel, IalsModel, LightFmModel, LogisticMfModel, MarkovChainModel, NeuMfModel,
-    PopularityModel, PureSvdModel, Recommender, SasRecModel, Split, StoredModel, TwoTowerModel, stored_kind,
+    AlsModel, BaselineModel, BprModel, CoClusteringModel, ColdStart, EaseModel, FunkSvdModel, IalsModel,
+    LightFmModel, LogisticMfModel, MarkovChainModel, NeighboursModel, NeuMfModel, NmfModel, PopularityModel,
+    Predict, PureSvdModel, Recommender, SasRecModel, SlopeOneModel, Split, StoredModel, SvdPlusPlusModel,
+    TwoTowerModel, stored_kind,
 };
 use fornax::{Error, Result};
 
@@ -34,6 +36,15 @@ pub(super) trait Stored {
     /// Items for someone who has these.
     fn recommend_from(&self, history: &[String], count: usize) -> Result<List<'_>>;
 
+    /// Items for someone who has these features.
+    fn recommend_by_features(&self, features: &[(String, f32)], count: usize) -> Result<List<'_>>;
+
+    /// The model as one of ratings, if it is.
+    fn ratings(&self) -> Option<&dyn Predict>;
+
+    /// The rating of a user for an item.
+    fn predict(&self, user: &str, item: &str) -> Result<f32>;
+
     fn similar_items(&self, item: &str, count: usize) -> Result<List<'_>>;
 
     fn similar_users(&self, user: &str, count: usize) -> Result<List<'_>>;
@@ -49,10 +60,14 @@ pub(super) fn open(file: &Path) -> Result<Box<dyn Stored>> {
         PopularityModel::KIND => Box::new(Asked::<PopularityModel>::open(file)?),
         NeuMfModel::KIND => Box::new(Asked::<NeuMfModel>::open(file)?),
         MarkovChainModel::KIND => Box::new(Asked::<MarkovChainModel>::open(file)?.follows()),
-        LightFmModel::KIND => Box::new(Asked::<LightFmModel>::open(file)?.knows_items()),
+        LightFmModel::KIND => {
+            Box::new(Asked::<LightFmModel>::open(file)?.knows_items().knows_users().knows_features())
+        }
         BprModel::KIND => Box::new(Asked::<BprModel>::open(file)?.knows_items().knows_users()),
         LogisticMfModel::KIND => Box::new(Asked::<LogisticMfModel>::open(file)?.knows_items().knows_users()),
-        TwoTowerModel::KIND => Box::new(Asked::<TwoTowerModel>::open(file)?.knows_items().knows_users()),
+        TwoTowerModel::KIND => {
+            Box::new(Asked::<TwoTowerModel>::open(file)?.knows_items().knows_users().knows_features())
+        }
         SasRecModel::<Cpu>::KIND => {
             Box::new(Asked::<SasRecModel<Cpu>>::open(file)?.knows_items().knows_users().follows())
         }
@@ -62,6 +77,18 @@ pub(super) fn open(file: &Path) -> Result<Box<dyn Stored>> {
         }
         IalsModel::KIND => {
             Box::new(Asked::<IalsModel>::open(file)?.knows_items().knows_users().folds_in().explains())
+        }
+        BaselineModel::KIND => Box::new(Asked::<BaselineModel>::open(file)?.rates()),
+        SlopeOneModel::KIND => Box::new(Asked::<SlopeOneModel>::open(file)?.rates()),
+        NeighboursModel::KIND => Box::new(Asked::<NeighboursModel>::open(file)?.rates()),
+        CoClusteringModel::KIND => Box::new(Asked::<CoClusteringModel>::open(file)?.rates()),
+        NmfModel::KIND => Box::new(Asked::<NmfModel>::open(file)?.knows_items().knows_users().rates()),
+        AlsModel::KIND => Box::new(Asked::<AlsModel>::open(file)?.knows_items().knows_users().rates()),
+        FunkSvdModel::KIND => {
+            Box::new(Asked::<FunkSvdModel>::open(file)?.knows_items().knows_users().rates())
+        }
+        SvdPlusPlusModel::KIND => {
+            Box::new(Asked::<SvdPlusPlusModel>::open(file)?.knows_items().knows_users().rates())
         }
         _ => return Err(Error::format(file, "model", &kind, "a model that this command can ask")),
     })
@@ -76,12 +103,36 @@ struct Asked<M> {
     items: Option<for<'a> fn(&'a Recommender<M>, &str, usize) -> Result<List<'a>>>,
     users: Option<for<'a> fn(&'a Recommender<M>, &str, usize) -> Result<List<'a>>>,
     reasons: Option<for<'a> fn(&'a Recommender<M>, &str, &str) -> Result<List<'a>>>,
+    features: Option<for<'a> fn(&'a Recommender<M>, &[(String, f32)], usize) -> Result<List<'a>>>,
+    ratings: Option<fn(&M) -> &dyn Predict>,
 }
 
 impl<M: StoredModel> Asked<M> {
     fn open(file: &Path) -> Result<Self> {
-        let recommender = Recommender::load(file)?;
-        Ok(Self { recommender, ordered: false, history: None, items: None, users: None, reasons: None })
+        Ok(Self {
+            recommender: Recommender::load(file)?,
+            ordered: false,
+            history: None,
+            items: None,
+            users: None,
+            reasons: None,
+            features: None,
+            ratings: None,
+        })
+    }
+
+    fn rates(self) -> Self
+    where
+        M: Predict,
+    {
+        Self { ratings: Some(|model| model), ..self }
+    }
+
+    fn knows_features(self) -> Self
+    where
+        M: ColdStart,
+    {
+        Self { features: Some(|model, features, count| model.recommend_to_new_user(features, count)), ..self }
     }
 
     fn folds_in(self) -> Self
@@ -158,13 +209,30 @@ impl<M: StoredModel> Stored for Asked<M> {
         ask(&self.recommender, &history, count)
     }
 
+    fn recommend_by_features(&self, features: &[(String, f32)], count: usize) -> Result<List<'_>> {
+        let wanted = "one that knows features: warp (light-fm) or two-tower";
+        self.features.ok_or_else(|| Self::unfit(wanted))?(&self.recommender, features, count)
+    }
+
+    fn ratings(&self) -> Option<&dyn Predict> {
+        self.ratings.map(|of| of(self.recommender.model()))
+    }
+
+    fn predict(&self, user: &str, item: &str) -> Result<f32> {
+        let ratings = self.ratings().ok_or_else(|| Self::unfit("one of ratings, as funk-svd or knn"))?;
+        let (users, items) = (self.recommender.users(), self.recommender.items());
+        Ok(ratings.predict(Some(users.expect(user)?), Some(items.expect(item)?)))
+    }
+
     fn similar_items(&self, item: &str, count: usize) -> Result<List<'_>> {
-        let wanted = "one that knows which items go together: all but popularity, neu-mf and markov-chain";
+        let wanted = "one with vectors of items, or weights between them: pure-svd, bpr, warp, logistic-mf, ials, \
+                      ease, two-tower, sas-rec, funk-svd, svd++, als or nmf";
         self.items.ok_or_else(|| Self::unfit(wanted))?(&self.recommender, item, count)
     }
 
     fn similar_users(&self, user: &str, count: usize) -> Result<List<'_>> {
-        let wanted = "one that has vectors of users: pure-svd, bpr, logistic-mf, ials, two-tower or sas-rec";
+        let wanted = "one that has vectors of users: pure-svd, bpr, warp, logistic-mf, ials, two-tower, sas-rec, \
+                      funk-svd, svd++, als or nmf";
         self.users.ok_or_else(|| Self::unfit(wanted))?(&self.recommender, user, count)
     }
 

@@ -74,7 +74,7 @@ impl RatingReport {
     ///
     /// # Errors
     /// If a prediction or rating is not finite.
-    pub fn of<U: Id, I: Id>(model: &impl Predict, split: &Split<U, I>) -> Result<Self> {
+    pub fn of<U: Id, I: Id>(model: &(impl Predict + ?Sized), split: &Split<U, I>) -> Result<Self> {
         let known = split.test.known().entries();
         let known: Vec<(f32, f32)> =
             known.map(|(user, item, rating)| (model.predict(Some(user), Some(item)), rating)).collect();

@@ -1,11 +1,13 @@
-//! Logs in files: delimited text, lines of JSON, MovieLens, lines of items.
+//! Logs in files: delimited text, lines of JSON, MovieLens, lines of items; and features of users and items.
 
 mod delimited;
+mod features;
 mod json_lines;
 mod lines;
 mod movielens;
 
 pub use delimited::{Delimited, Field};
+pub use features::features;
 pub use json_lines::JsonLines;
 pub use lines::{lightgcn, sequences};
 pub use movielens::{MovieLens, movielens};

@@ -7,11 +7,12 @@ use fornax_data::archive::MappedArrays;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
+use crate::cold_start::ColdStart;
 use crate::ids::{ItemIndex, UserIndex};
 use crate::models::factors::{Factors, most_similar};
 use crate::models::feature_vectors::{FeatureVectors, StoredNames};
 use crate::models::stored::{self, StoredModel, json};
-use crate::recommend::{ColdStart, Score, Scored, Similar, SimilarUsers, check};
+use crate::recommend::{Score, Scored, Similar, SimilarUsers, check};
 use crate::sparse::UserItems;
 
 /// A fitted [`LightFm`](super::LightFm).

@@ -1,14 +1,17 @@
 //! [`Als`]: alternating least squares over the known ratings (Zhou, Wilkinson, Schreiber and Pan 2008).
 
 use fornax_core::linalg::NormalEquations;
-use fornax_core::{Error, Philox, Result};
+use fornax_core::{Array, Error, Philox, Result};
+use fornax_data::archive::MappedArrays;
 use rayon::prelude::*;
+use serde_json::Value as Json;
 
-use super::biased_factors::{BiasedFactors, draw};
-use super::{Predict, Scale};
+use super::Scale;
+use super::biased_factors::{BiasedFactors, FittedFactors, by_fitted_factors, draw};
 use crate::ids::{Index, ItemIndex, UserIndex};
 use crate::models::factors::{check_most, most_of_equations};
 use crate::models::products::product;
+use crate::models::stored::{StoredModel, json, settings};
 use crate::sparse::{SparseMatrix, UserItems};
 
 /// `r_uv = mean + b_u + b_v + p_u · q_v` with what minimizes
@@ -44,9 +47,11 @@ pub struct Als {
 /// A fitted [`Als`].
 #[derive(Clone, Debug, PartialEq)]
 pub struct AlsModel {
-    factors: BiasedFactors,
+    learnt: FittedFactors,
     objectives: Vec<f64>,
 }
+
+by_fitted_factors!(AlsModel);
 
 impl Als {
     /// With so many factors.
@@ -129,7 +134,7 @@ impl Als {
             items: items.vectors(self.factors),
             item_biases: items.biases,
         };
-        Ok(AlsModel { factors, objectives })
+        Ok(AlsModel { learnt: factors.fitted(), objectives })
     }
 
     /// What a bias is multiplied with.
@@ -246,8 +251,14 @@ impl AlsModel {
     }
 }
 
-impl Predict for AlsModel {
-    fn predict(&self, user: Option<UserIndex>, item: Option<ItemIndex>) -> f32 {
-        self.factors.predict(user, item)
+impl StoredModel for AlsModel {
+    const KIND: &'static str = "als";
+
+    fn parts(&self) -> (Json, Vec<(String, Array)>) {
+        (json(&self.objectives), self.learnt.arrays())
+    }
+
+    fn from_parts(header: Json, arrays: &MappedArrays, seen: &UserItems) -> Result<Self> {
+        Ok(Self { objectives: settings(header)?, learnt: FittedFactors::from_arrays(arrays, seen)? })
     }
 }

@@ -1,9 +1,12 @@
 //! [`Baseline`]: the mean and what each user and item departs from it (Koren 2010).
 
-use fornax_core::{Error, Result};
+use fornax_core::{Array, Error, Floats, Result};
+use fornax_data::archive::MappedArrays;
+use serde_json::Value as Json;
 
-use super::{Predict, Scale};
+use super::{Scale, by_ratings, numbers_of};
 use crate::ids::{Index, ItemIndex, UserIndex};
+use crate::models::stored::{StoredModel, settings};
 use crate::sparse::{SparseMatrix, UserItems};
 
 /// `b_uv = mean + b_u + b_v`, where `b_v` is the sum of `r_uv - mean - b_u` over `item_regularization` and the number of the item's
@@ -31,9 +34,11 @@ pub struct Baseline {
 #[derive(Clone, Debug, PartialEq)]
 pub struct BaselineModel {
     scale: Scale,
-    users: Vec<f64>,
-    items: Vec<f64>,
+    users: Floats,
+    items: Floats,
 }
+
+by_ratings!(BaselineModel);
 
 impl Default for Baseline {
     fn default() -> Self {
@@ -82,6 +87,8 @@ impl Baseline {
             depart(&columns, scale.mean, &users, self.item_regularization, &mut items);
             depart(matrix, scale.mean, &items, self.user_regularization, &mut users);
         }
+        let [users, items] =
+            [users, items].map(|side| side.into_iter().map(|x| x as f32).collect::<Vec<f32>>().into());
         Ok(BaselineModel { scale, users, items })
     }
 }
@@ -104,16 +111,37 @@ fn depart<R: Index, C: Index>(
 
 impl BaselineModel {
     /// `b_uv`, not clipped.
-    pub(super) fn at(&self, user: Option<UserIndex>, item: Option<ItemIndex>) -> f64 {
-        let known = |index: Option<usize>, values: &[f64]| {
-            index.and_then(|at| values.get(at)).copied().unwrap_or(0.0)
+    pub(super) fn rating(&self, user: Option<UserIndex>, item: Option<ItemIndex>) -> f64 {
+        let known = |index: Option<usize>, values: &[f32]| {
+            f64::from(index.and_then(|at| values.get(at)).copied().unwrap_or(0.0))
         };
         self.scale.mean + known(user.map(Index::get), &self.users) + known(item.map(Index::get), &self.items)
     }
+
+    fn counts(&self) -> [usize; 2] {
+        [self.users.len(), self.items.len()]
+    }
+
+    fn scale(&self) -> Scale {
+        self.scale
+    }
 }
 
-impl Predict for BaselineModel {
-    fn predict(&self, user: Option<UserIndex>, item: Option<ItemIndex>) -> f32 {
-        self.scale.clip(self.at(user, item))
+/// The arrays of a file.
+const ARRAYS: [&str; 2] = ["users", "items"];
+
+impl StoredModel for BaselineModel {
+    const KIND: &'static str = "baseline";
+
+    fn parts(&self) -> (Json, Vec<(String, Array)>) {
+        let sides = ARRAYS.into_iter().zip([&self.users, &self.items]);
+        (Json::Null, sides.map(|(name, values)| (name.to_owned(), Array::from(values.to_vec()))).collect())
+    }
+
+    fn from_parts(header: Json, arrays: &MappedArrays, seen: &UserItems) -> Result<Self> {
+        settings::<()>(header)?;
+        let users = numbers_of(ARRAYS[0], seen.rows(), arrays)?;
+        let items = numbers_of(ARRAYS[1], seen.columns(), arrays)?;
+        Ok(Self { scale: Scale::of(seen)?, users, items })
     }
 }

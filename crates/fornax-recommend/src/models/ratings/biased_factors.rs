@@ -1,14 +1,16 @@
-//! [`BiasedFactors`]: what the factorizations with biases learn, and how it predicts.
+//! [`BiasedFactors`]: what the factorizations with biases learn; [`FittedFactors`]: how it predicts.
 
-use fornax_core::{Error, Philox, Result};
+use fornax_core::{Array, Error, Floats, Philox, Result};
+use fornax_data::archive::MappedArrays;
 
-use super::Scale;
+use super::{Scale, numbers_of};
 use crate::ids::{Index, ItemIndex, UserIndex};
+use crate::models::factors::Factors;
 use crate::models::products::product;
+use crate::recommend::Score;
 use crate::sparse::UserItems;
 
-/// Biases and vectors of users and items around the mean of all ratings.
-#[derive(Clone, Debug, PartialEq)]
+/// Biases and vectors of users and items around the mean of all ratings, while they are learnt.
 pub(super) struct BiasedFactors {
     pub(super) scale: Scale,
     pub(super) factors: usize,
@@ -41,30 +43,112 @@ impl BiasedFactors {
         Err(Error::training(model, found, "finite ones: lower the learning rate"))
     }
 
-    pub(super) fn predict(&self, user: Option<UserIndex>, item: Option<ItemIndex>) -> f32 {
-        let (biases, vectors) = ([&self.user_biases[..], &self.item_biases], [&self.users[..], &self.items]);
-        let product = biased_product(user, item, biases, vectors, self.factors);
-        self.scale.clip(self.scale.mean + f64::from(product))
+    pub(super) fn fitted(self) -> FittedFactors {
+        FittedFactors {
+            scale: self.scale,
+            user_biases: self.user_biases.into(),
+            item_biases: self.item_biases.into(),
+            vectors: Factors::from_parts(self.factors, self.users, self.items),
+        }
     }
 }
+
+/// What was learnt.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct FittedFactors {
+    pub(super) scale: Scale,
+    user_biases: Floats,
+    item_biases: Floats,
+    pub(super) vectors: Factors,
+}
+
+/// The arrays of biases in a file.
+const BIASES: [&str; 2] = ["user biases", "item biases"];
+
+impl FittedFactors {
+    /// `mean + b_u + b_v + p_u · q_v`, of what is known.
+    pub(super) fn rating(&self, user: Option<UserIndex>, item: Option<ItemIndex>) -> f64 {
+        let bias =
+            |at: Option<usize>, biases: &[f32]| at.and_then(|at| biases.get(at)).copied().unwrap_or(0.0);
+        let vectors = user.and_then(|user| self.vectors.user(user).ok());
+        let vectors = vectors.zip(item.and_then(|item| self.vectors.item(item).ok()));
+        let biases =
+            bias(user.map(Index::get), &self.user_biases) + bias(item.map(Index::get), &self.item_biases);
+        self.scale.mean + f64::from(biases + vectors.map_or(0.0, |(p, q)| product(p, q)))
+    }
+
+    pub(super) fn counts(&self) -> [usize; 2] {
+        [self.vectors.user_count(), self.vectors.item_count()]
+    }
+
+    /// The arrays of a file.
+    pub(super) fn arrays(&self) -> Vec<(String, Array)> {
+        let biases = BIASES.into_iter().zip([&self.user_biases, &self.item_biases]);
+        let biases = biases.map(|(name, values)| (name.to_owned(), Array::from(values.to_vec())));
+        self.vectors.arrays().into_iter().chain(biases).collect()
+    }
+
+    /// What [`arrays`](Self::arrays) gave, of a model that was fitted on such ratings.
+    pub(super) fn from_arrays(arrays: &MappedArrays, ratings: &UserItems) -> Result<Self> {
+        Ok(Self {
+            scale: Scale::of(ratings)?,
+            vectors: Factors::from_arrays(arrays, ratings)?,
+            user_biases: numbers_of(BIASES[0], ratings.rows(), arrays)?,
+            item_biases: numbers_of(BIASES[1], ratings.columns(), arrays)?,
+        })
+    }
+}
+
+/// Gives a model that has [`FittedFactors`] in `learnt` what follows from them.
+macro_rules! by_fitted_factors {
+    ($model:ident) => {
+        crate::models::ratings::by_ratings!($model);
+
+        impl $model {
+            fn rating(&self, user: Option<crate::UserIndex>, item: Option<crate::ItemIndex>) -> f64 {
+                self.learnt.rating(user, item)
+            }
+
+            fn counts(&self) -> [usize; 2] {
+                self.learnt.counts()
+            }
+
+            fn scale(&self) -> crate::models::ratings::Scale {
+                self.learnt.scale
+            }
+
+            /// The vectors `p_u` of users and `q_v` of items, without the biases.
+            pub fn factors(&self) -> &crate::Factors {
+                &self.learnt.vectors
+            }
+        }
+
+        /// By the cosine of the angle between the vectors of items, without their biases.
+        impl crate::recommend::Similar for $model {
+            fn similar_items(
+                &self,
+                item: crate::ItemIndex,
+                count: usize,
+            ) -> fornax_core::Result<Vec<crate::Scored>> {
+                self.learnt.vectors.similar_items(item, count)
+            }
+        }
+
+        /// By the cosine of the angle between the vectors of users, without their biases.
+        impl crate::recommend::SimilarUsers for $model {
+            fn similar_users(
+                &self,
+                user: crate::UserIndex,
+                count: usize,
+            ) -> fornax_core::Result<Vec<crate::Scored<crate::UserIndex>>> {
+                self.learnt.vectors.similar_users(user, count)
+            }
+        }
+    };
+}
+pub(super) use by_fitted_factors;
 
 /// Normal vectors of standard deviation 0.1.
 pub(super) fn draw(rows: usize, factors: usize, mut random: Philox) -> Vec<f32> {
     (0..rows * factors).map(|_| 0.1 * random.normal()).collect()
-}
-
-/// `b_u + b_v + p_u · q_v`, of what is known.
-fn biased_product(
-    user: Option<UserIndex>,
-    item: Option<ItemIndex>,
-    biases: [&[f32]; 2],
-    vectors: [&[f32]; 2],
-    width: usize,
-) -> f32 {
-    let user = user.map(Index::get).filter(|&user| user < biases[0].len());
-    let item = item.map(Index::get).filter(|&item| item < biases[1].len());
-    let product = user.zip(item).map_or(0.0, |(user, item)| {
-        product(&vectors[0][user * width..][..width], &vectors[1][item * width..][..width])
-    });
-    user.map_or(0.0, |user| biases[0][user]) + item.map_or(0.0, |item| biases[1][item]) + product
 }

@@ -1,10 +1,13 @@
 //! [`CoClustering`]: groups of users and groups of items, and how each group of one rates each of the other (George and Merugu
 //! 2005).
 
-use fornax_core::{Error, Philox, Result};
+use fornax_core::{Array, Error, Philox, Result};
+use fornax_data::archive::MappedArrays;
+use serde_json::Value as Json;
 
-use super::{Predict, Scale};
+use super::{Scale, by_ratings, means};
 use crate::ids::{Index, ItemIndex, UserIndex};
+use crate::models::stored::{StoredModel, json, settings};
 use crate::sparse::{SparseMatrix, UserItems};
 
 /// `r_uv = mean(g_u, h_v) + (mean_u - mean(g_u)) + (mean_v - mean(h_v))` for the groups `g_u` and `h_v` of user and item: in each epoch
@@ -37,6 +40,8 @@ pub struct CoClusteringModel {
     /// `mean(g, h)` at `[g, h]`.
     pairs: Vec<f64>,
 }
+
+by_ratings!(CoClusteringModel);
 
 /// The users or the items.
 #[derive(Clone, Debug, PartialEq)]
@@ -78,16 +83,25 @@ impl CoClustering {
     /// # Errors
     /// If there is no group or no rating.
     pub fn fit(&self, ratings: &impl AsRef<UserItems>) -> Result<CoClusteringModel> {
-        if let Some(bad) = self.groups.iter().find(|&&count| !(1..=u16::MAX as usize).contains(&count)) {
-            return Err(Error::argument("groups", bad, format!("1 to {}", u16::MAX)));
-        }
+        check_groups(self.groups)?;
         let matrix = ratings.as_ref();
         let (scale, columns) = (Scale::of(matrix)?, matrix.transposed());
         let random = Philox::new(self.seed).named("co_clustering");
+        let draw = |rows: usize, groups: usize, mut random: Philox| {
+            (0..rows).map(|_| random.below(groups) as u32).collect()
+        };
         let mut model = CoClusteringModel {
             scale,
-            users: Side::draw(matrix, self.groups[0], random.stream(0), scale.mean),
-            items: Side::draw(&columns, self.groups[1], random.stream(1), scale.mean),
+            users: Side::new(
+                draw(matrix.rows(), self.groups[0], random.stream(0)),
+                self.groups[0],
+                means(matrix, scale.mean),
+            ),
+            items: Side::new(
+                draw(columns.rows(), self.groups[1], random.stream(1)),
+                self.groups[1],
+                means(&columns, scale.mean),
+            ),
             pairs: vec![0.0; self.groups[0] * self.groups[1]],
         };
         for _ in 0..self.epochs {
@@ -102,21 +116,23 @@ impl CoClustering {
     }
 }
 
+/// The most groups of users times groups of items.
+const MOST_PAIRS: usize = 1 << 24;
+
+fn check_groups(groups: [usize; 2]) -> Result<()> {
+    let [users, items] = groups;
+    match users.checked_mul(items) {
+        Some(1..=MOST_PAIRS) => Ok(()),
+        _ => {
+            let wanted = format!("at least 1 of each, and at most {MOST_PAIRS} pairs of one of each");
+            Err(Error::argument("groups", format!("{users} of users, {items} of items"), wanted))
+        }
+    }
+}
+
 impl Side {
-    fn draw<R: Index, C: Index>(
-        matrix: &SparseMatrix<R, C>,
-        groups: usize,
-        mut random: Philox,
-        overall: f64,
-    ) -> Self {
-        let mean = |row: u32| {
-            let values = matrix.row(R::new(row)).1;
-            let sum: f64 = values.iter().map(|&x| f64::from(x)).sum();
-            if values.is_empty() { overall } else { sum / values.len() as f64 }
-        };
-        let rows = 0..matrix.rows() as u32;
-        let group = rows.clone().map(|_| random.below(groups) as u32).collect();
-        Self { group, means: rows.map(mean).collect(), group_means: vec![0.0; groups] }
+    fn new(group: Vec<u32>, groups: usize, means: Vec<f64>) -> Self {
+        Self { group, means, group_means: vec![0.0; groups] }
     }
 
     /// Moves each to the group in which its ratings are met best.
@@ -165,13 +181,11 @@ impl CoClusteringModel {
         self.items.group_means = items.into_iter().map(mean).collect();
         self.pairs = pairs.into_iter().map(mean).collect();
     }
-}
 
-impl Predict for CoClusteringModel {
-    fn predict(&self, user: Option<UserIndex>, item: Option<ItemIndex>) -> f32 {
+    fn rating(&self, user: Option<UserIndex>, item: Option<ItemIndex>) -> f64 {
         let user = user.map(Index::get).filter(|&user| user < self.users.group.len());
         let item = item.map(Index::get).filter(|&item| item < self.items.group.len());
-        self.scale.clip(match (user, item) {
+        match (user, item) {
             (Some(user), Some(item)) => {
                 let (g, h) = (self.users.group[user] as usize, self.items.group[item] as usize);
                 let pair = self.pairs[g * self.items.group_means.len() + h];
@@ -180,6 +194,50 @@ impl Predict for CoClusteringModel {
             (Some(user), None) => self.users.means[user],
             (None, Some(item)) => self.items.means[item],
             (None, None) => self.scale.mean,
-        })
+        }
+    }
+
+    fn counts(&self) -> [usize; 2] {
+        [self.users.group.len(), self.items.group.len()]
+    }
+
+    fn scale(&self) -> Scale {
+        self.scale
+    }
+}
+
+/// The arrays of groups in a file.
+const ARRAYS: [&str; 2] = ["user groups", "item groups"];
+
+impl StoredModel for CoClusteringModel {
+    const KIND: &'static str = "co-clustering";
+
+    fn parts(&self) -> (Json, Vec<(String, Array)>) {
+        let sides = ARRAYS.into_iter().zip([&self.users, &self.items]);
+        let array =
+            |side: &Side| Array::from(side.group.iter().map(|&group| group as i32).collect::<Vec<_>>());
+        let groups = [self.users.group_means.len(), self.items.group_means.len()];
+        (json(&groups), sides.map(|(name, side)| (name.to_owned(), array(side))).collect())
+    }
+
+    fn from_parts(header: Json, arrays: &MappedArrays, seen: &UserItems) -> Result<Self> {
+        let groups: [usize; 2] = settings(header)?;
+        check_groups(groups)?;
+        let scale = Scale::of(seen)?;
+        let side = |at: usize, means: Vec<f64>| {
+            let group: Vec<u32> =
+                arrays.integers(ARRAYS[at])?.1.into_iter().map(|group| group as u32).collect();
+            let bad = group.iter().find(|&&group| group as usize >= groups[at]);
+            match (bad, group.len() == means.len()) {
+                (None, true) => Ok(Side::new(group, groups[at], means)),
+                (Some(bad), _) => Err(Error::data(ARRAYS[at], bad, format!("numbers below {}", groups[at]))),
+                (None, false) => Err(Error::mismatch(ARRAYS[at], group.len(), means.len())),
+            }
+        };
+        let (users, items) =
+            (side(0, means(seen, scale.mean))?, side(1, means(&seen.transposed(), scale.mean))?);
+        let mut model = Self { scale, users, items, pairs: vec![0.0; groups[0] * groups[1]] };
+        model.average(seen);
+        Ok(model)
     }
 }

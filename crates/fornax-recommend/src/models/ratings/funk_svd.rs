@@ -1,12 +1,15 @@
 //! [`FunkSvd`]: a factorization of the known ratings alone, by stochastic gradient descent (Funk 2006; Koren, Bell and Volinsky
 //! 2009). It is no singular value decomposition, whatever its name says.
 
-use fornax_core::{Philox, Result};
+use fornax_core::{Array, Philox, Result};
+use fornax_data::archive::MappedArrays;
+use serde_json::Value as Json;
 
-use super::biased_factors::BiasedFactors;
-use super::{Predict, check_factors, check_step};
-use crate::ids::{Index, ItemIndex, UserIndex};
+use super::biased_factors::{BiasedFactors, FittedFactors, by_fitted_factors};
+use super::{check_factors, check_step};
+use crate::ids::{Index, UserIndex};
 use crate::models::products::product;
+use crate::models::stored::{StoredModel, settings};
 use crate::sparse::UserItems;
 
 /// `r_uv = mean + b_u + b_v + p_u · q_v`, by steps against the gradient of `(r - r_uv)² + regularization (b_u² + b_v² + |p_u|² + |q_v|²)` of
@@ -35,7 +38,11 @@ pub struct FunkSvd {
 
 /// A fitted [`FunkSvd`].
 #[derive(Clone, Debug, PartialEq)]
-pub struct FunkSvdModel(BiasedFactors);
+pub struct FunkSvdModel {
+    learnt: FittedFactors,
+}
+
+by_fitted_factors!(FunkSvdModel);
 
 impl FunkSvd {
     /// With so many factors; Surprise's default is 100.
@@ -86,7 +93,7 @@ impl FunkSvd {
             }
             model.check_finite("FunkSVD", epoch, &[])?;
         }
-        Ok(FunkSvdModel(model))
+        Ok(FunkSvdModel { learnt: model.fitted() })
     }
 
     fn user(&self, matrix: &UserItems, user: UserIndex, model: &mut BiasedFactors, order: &mut Philox) {
@@ -109,8 +116,15 @@ impl FunkSvd {
     }
 }
 
-impl Predict for FunkSvdModel {
-    fn predict(&self, user: Option<UserIndex>, item: Option<ItemIndex>) -> f32 {
-        self.0.predict(user, item)
+impl StoredModel for FunkSvdModel {
+    const KIND: &'static str = "funk-svd";
+
+    fn parts(&self) -> (Json, Vec<(String, Array)>) {
+        (Json::Null, self.learnt.arrays())
+    }
+
+    fn from_parts(header: Json, arrays: &MappedArrays, seen: &UserItems) -> Result<Self> {
+        settings::<()>(header)?;
+        Ok(Self { learnt: FittedFactors::from_arrays(arrays, seen)? })
     }
 }

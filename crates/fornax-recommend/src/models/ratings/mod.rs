@@ -19,11 +19,12 @@ pub use nmf::{Nmf, NmfModel};
 pub use slope_one::{SlopeOne, SlopeOneModel};
 pub use svd_plus_plus::{SvdPlusPlus, SvdPlusPlusModel};
 
-use fornax_core::{Error, Result};
+use fornax_core::{Array, Error, Floats, Result};
+use fornax_data::archive::MappedArrays;
 
 use super::factors::check_most;
-use crate::ids::{ItemIndex, UserIndex};
-use crate::sparse::UserItems;
+use crate::ids::{Index, ItemIndex, UserIndex};
+use crate::sparse::{SparseMatrix, UserItems};
 
 /// A model that predicts ratings.
 pub trait Predict: Sync {
@@ -55,6 +56,77 @@ impl Scale {
     fn clip(self, rating: f64) -> f32 {
         (rating as f32).clamp(self.least, self.most)
     }
+}
+
+/// Gives a model that has a `scale`, `counts` of users and items, and a `rating` that is not clipped, the traits of models of
+/// ratings.
+macro_rules! by_ratings {
+    ($model:ident) => {
+        impl crate::models::Predict for $model {
+            fn predict(&self, user: Option<crate::UserIndex>, item: Option<crate::ItemIndex>) -> f32 {
+                self.scale().clip(self.rating(user, item))
+            }
+        }
+
+        /// By the rating, which is not clipped here: what is better than the best rating keeps its order.
+        impl crate::recommend::Score for $model {
+            fn user_count(&self) -> usize {
+                self.counts()[0]
+            }
+
+            fn item_count(&self) -> usize {
+                self.counts()[1]
+            }
+
+            fn score_block(
+                &self,
+                users: &[crate::UserIndex],
+                items: std::ops::Range<usize>,
+                out: &mut [f32],
+            ) {
+                assert_eq!(out.len(), users.len() * items.len());
+                let pairs = users.iter().flat_map(|&user| items.clone().map(move |item| (user, item)));
+                for ((user, item), out) in pairs.zip(out) {
+                    let item = crate::Index::new(item as u32);
+                    *out = self.rating(Some(user), Some(item)) as f32;
+                }
+            }
+        }
+    };
+}
+use by_ratings;
+
+/// A matrix of a number for each pair of `count` things, as an array of a file.
+fn pairs_array(name: &str, count: usize, values: &[f32]) -> (String, Array) {
+    (name.to_owned(), Array::from_vec([count, count], values.to_vec()).expect("a number for each pair"))
+}
+
+/// What [`pairs_array`] gave.
+fn pairs_of(name: &str, count: usize, arrays: &MappedArrays) -> Result<Floats> {
+    let (shape, values) = arrays.floats(name)?;
+    match shape == [count, count] {
+        true => Ok(values),
+        false => Err(Error::shape(name, format!("{shape:?}"), format!("{:?}", [count, count]))),
+    }
+}
+
+/// An array of a file with a number for each of `count` users or items.
+fn numbers_of(name: &str, count: usize, arrays: &MappedArrays) -> Result<Floats> {
+    let (shape, values) = arrays.floats(name)?;
+    match shape == [count] {
+        true => Ok(values),
+        false => Err(Error::shape(name, format!("{shape:?}"), format!("{:?}", [count]))),
+    }
+}
+
+/// The mean of the ratings of each row, `overall` where there is none.
+fn means<R: Index, C: Index>(ratings: &SparseMatrix<R, C>, overall: f64) -> Vec<f64> {
+    let mean = |row: u32| {
+        let values = ratings.row(R::new(row)).1;
+        let sum: f64 = values.iter().map(|&x| f64::from(x)).sum();
+        if values.is_empty() { overall } else { sum / values.len() as f64 }
+    };
+    (0..ratings.rows() as u32).map(mean).collect()
 }
 
 /// Checks that a matrix of a number for each pair of `count` things fits into `limit` bytes.

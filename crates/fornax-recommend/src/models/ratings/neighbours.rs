@@ -1,10 +1,14 @@
 //! [`Neighbours`]: ratings by those of similar users, or of similar items (k nearest neighbours).
 
-use fornax_core::{Error, Result};
+use fornax_core::{Array, Error, Floats, Result};
+use fornax_data::archive::MappedArrays;
 use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+use serde_json::Value as Json;
 
-use super::{Baseline, BaselineModel, Predict, Scale, check_memory};
+use super::{Baseline, BaselineModel, Scale, by_ratings, check_memory, means, pairs_array, pairs_of};
 use crate::ids::{Index, ItemIndex, UserIndex};
+use crate::models::stored::{StoredModel, json, settings};
 use crate::sparse::{SparseMatrix, UserItems};
 
 /// How alike two users (or items) are, over the ratings that both have; 0 where that is none.
@@ -25,7 +29,7 @@ pub enum Similarity {
 }
 
 /// What ratings of neighbours are counted from.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Centering {
     /// 0.
     #[default]
@@ -68,15 +72,23 @@ pub struct Neighbours {
 #[derive(Clone, Debug, PartialEq)]
 pub struct NeighboursModel {
     scale: Scale,
-    count: usize,
-    by_items: bool,
-    centering: Centering,
+    settings: Stored,
     baseline: BaselineModel,
     /// The mean of each of those compared.
     means: Vec<f64>,
-    similarities: Vec<f32>,
+    similarities: Floats,
     /// For each of the other side the ratings of those compared.
     ratings: SparseMatrix<u32, u32>,
+}
+
+by_ratings!(NeighboursModel);
+
+/// What a fitted model keeps of the settings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Stored {
+    count: usize,
+    by_items: bool,
+    centering: Centering,
 }
 
 impl Neighbours {
@@ -120,33 +132,19 @@ impl Neighbours {
             return Err(Error::argument("shrinkage", shrinkage, "a finite number of 0 or more"));
         }
         let matrix = ratings.as_ref();
-        let (scale, baseline) = (Scale::of(matrix)?, Baseline::new().fit(matrix)?);
-        let rows = untyped(matrix);
-        let columns = rows.transposed();
-        let (rows, columns) = if self.by_items { (columns, rows) } else { (rows, columns) };
+        let scale = Scale::of(matrix)?;
+        let (rows, columns) = compared(matrix, self.by_items);
         let names = if self.by_items { "items" } else { "users" };
         check_memory("neighbours", names, rows.rows(), 4, self.memory)?;
-        let mean = |row: u32| {
-            let values = rows.row(row).1;
-            values.iter().map(|&x| f64::from(x)).sum::<f64>() / values.len().max(1) as f64
-        };
-        let means = (0..rows.rows() as u32).map(mean).collect();
+        let baseline = Baseline::new().fit(matrix)?;
         let at = |row: u32, column: u32| {
             let (user, item) = if self.by_items { (column, row) } else { (row, column) };
-            baseline.at(Some(UserIndex::new(user)), Some(ItemIndex::new(item)))
+            baseline.rating(Some(UserIndex::new(user)), Some(ItemIndex::new(item)))
         };
-        let similarities = self.similarities(&rows, &columns, at);
-        let (count, by_items, centering) = (self.count, self.by_items, self.centering);
-        Ok(NeighboursModel {
-            scale,
-            count,
-            by_items,
-            centering,
-            baseline,
-            means,
-            similarities,
-            ratings: columns,
-        })
+        let similarities = self.similarities(&rows, &columns, at).into();
+        let settings = Stored { count: self.count, by_items: self.by_items, centering: self.centering };
+        let means = means(&rows, scale.mean);
+        Ok(NeighboursModel { scale, settings, baseline, means, similarities, ratings: columns })
     }
 
     /// `[rows, rows]`, row by row from the sums over common columns.
@@ -182,9 +180,12 @@ impl Neighbours {
     }
 }
 
-fn untyped(matrix: &UserItems) -> SparseMatrix<u32, u32> {
+/// The ratings by those that are compared, and by the other side.
+fn compared(matrix: &UserItems, by_items: bool) -> (SparseMatrix<u32, u32>, SparseMatrix<u32, u32>) {
     let (offsets, indices) = (matrix.offsets().to_vec(), matrix.indices().to_vec());
-    SparseMatrix::from_parts(matrix.columns(), offsets, indices, matrix.values().to_vec())
+    let users = SparseMatrix::from_parts(matrix.columns(), offsets, indices, matrix.values().to_vec());
+    let items = users.transposed();
+    if by_items { (items, users) } else { (users, items) }
 }
 
 /// Sums over the common ratings `x` and `y` of two rows.
@@ -226,29 +227,27 @@ impl Common {
 impl NeighboursModel {
     /// What the ratings of one of those compared are counted from.
     fn center(&self, compared: u32, other: u32) -> f64 {
-        match self.centering {
+        match self.settings.centering {
             Centering::None => 0.0,
             Centering::Means => self.means[compared as usize],
             Centering::Baseline => {
-                let (user, item) = if self.by_items { (other, compared) } else { (compared, other) };
-                self.baseline.at(Some(UserIndex::new(user)), Some(ItemIndex::new(item)))
+                let by_items = self.settings.by_items;
+                let (user, item) = if by_items { (other, compared) } else { (compared, other) };
+                self.baseline.rating(Some(UserIndex::new(user)), Some(ItemIndex::new(item)))
             }
         }
     }
-}
 
-impl Predict for NeighboursModel {
-    fn predict(&self, user: Option<UserIndex>, item: Option<ItemIndex>) -> f32 {
+    fn rating(&self, user: Option<UserIndex>, item: Option<ItemIndex>) -> f64 {
+        let Stored { count, by_items, centering } = self.settings;
         let numbers = [user.map(Index::get), item.map(Index::get)];
-        let [compared, other] = if self.by_items { [numbers[1], numbers[0]] } else { numbers };
+        let [compared, other] = if by_items { [numbers[1], numbers[0]] } else { numbers };
         let compared = compared.filter(|&at| at < self.means.len());
         let Some((compared, other)) = compared.zip(other.filter(|&at| at < self.ratings.rows())) else {
-            let unknown = if self.centering == Centering::Baseline {
-                self.baseline.at(user, item)
-            } else {
-                self.scale.mean
+            return match centering {
+                Centering::Baseline => self.baseline.rating(user, item),
+                _ => self.scale.mean,
             };
-            return self.scale.clip(unknown);
         };
         let (compared, other) = (compared as u32, other as u32);
         let similarities = &self.similarities[compared as usize * self.means.len()..][..self.means.len()];
@@ -257,9 +256,9 @@ impl Predict for NeighboursModel {
         let mut near: Vec<(f32, u32, f32)> =
             rated.map(|(&rater, &rating)| (similarities[rater as usize], rater, rating)).collect();
         let better = |a: &(f32, u32, f32), b: &(f32, u32, f32)| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1));
-        if self.count < near.len() {
-            near.select_nth_unstable_by(self.count - 1, better);
-            near.truncate(self.count);
+        if count < near.len() {
+            near.select_nth_unstable_by(count - 1, better);
+            near.truncate(count);
         }
         // In one order, whatever the selection left them in.
         near.sort_unstable_by(better);
@@ -268,11 +267,44 @@ impl Predict for NeighboursModel {
             above += f64::from(similarity) * (f64::from(rating) - self.center(rater, other));
             below += f64::from(similarity);
         }
-        let rating = match (below > 0.0, self.centering) {
+        match (below > 0.0, centering) {
             (true, _) => self.center(compared, other) + above / below,
             (false, Centering::None) => self.scale.mean,
             (false, _) => self.center(compared, other),
-        };
-        self.scale.clip(rating)
+        }
+    }
+
+    fn counts(&self) -> [usize; 2] {
+        let [compared, others] = [self.means.len(), self.ratings.rows()];
+        if self.settings.by_items { [others, compared] } else { [compared, others] }
+    }
+
+    fn scale(&self) -> Scale {
+        self.scale
+    }
+}
+
+impl StoredModel for NeighboursModel {
+    const KIND: &'static str = "neighbours";
+
+    fn parts(&self) -> (Json, Vec<(String, Array)>) {
+        (json(&self.settings), vec![pairs_array("similarities", self.means.len(), &self.similarities)])
+    }
+
+    fn from_parts(header: Json, arrays: &MappedArrays, seen: &UserItems) -> Result<Self> {
+        let kept: Stored = settings(header)?;
+        if kept.count == 0 {
+            return Err(Error::data("neighbours", 0, "at least 1"));
+        }
+        let scale = Scale::of(seen)?;
+        let (rows, ratings) = compared(seen, kept.by_items);
+        Ok(Self {
+            scale,
+            settings: kept,
+            baseline: Baseline::new().fit(seen)?,
+            means: means(&rows, scale.mean),
+            similarities: pairs_of("similarities", rows.rows(), arrays)?,
+            ratings,
+        })
     }
 }

@@ -1,11 +1,15 @@
 //! [`Nmf`]: a factorization of the known ratings into factors that are not negative (Lee and Seung 2001, over known entries as Luo
 //! et al. 2014).
 
-use fornax_core::{Error, Philox, Result};
+use fornax_core::{Array, Error, Philox, Result};
+use fornax_data::archive::MappedArrays;
+use serde_json::Value as Json;
 
 use super::{Predict, Scale, check_factors, check_step};
 use crate::ids::{Index, ItemIndex, UserIndex};
+use crate::models::factors::{Factors, by_factors};
 use crate::models::products::product;
+use crate::models::stored::{StoredModel, settings};
 use crate::sparse::UserItems;
 
 /// `r_uv = p_u · q_v` with `p_uf` and `q_vf` of 0 or more, both multiplied in each epoch by
@@ -38,10 +42,10 @@ pub struct Nmf {
 #[derive(Clone, Debug, PartialEq)]
 pub struct NmfModel {
     scale: Scale,
-    factors: usize,
-    users: Vec<f32>,
-    items: Vec<f32>,
+    factors: Factors,
 }
+
+by_factors!(NmfModel);
 
 impl Nmf {
     /// With so many factors; Surprise's default is 15.
@@ -114,7 +118,7 @@ impl Nmf {
             }
         }
         match users.iter().chain(&items).all(|x| x.is_finite()) {
-            true => Ok(NmfModel { scale, factors: width, users, items }),
+            true => Ok(NmfModel { scale, factors: Factors::from_parts(width, users, items) }),
             false => Err(Error::training("NMF", "a number that is not finite", "smaller ratings")),
         }
     }
@@ -135,22 +139,30 @@ fn scale_by(vector: &mut [f32], above: &[f32], below: &[f32], ridge: f32) {
 }
 
 impl NmfModel {
-    /// The factors of a user and of an item.
-    fn vectors(&self, user: Option<UserIndex>, item: Option<ItemIndex>) -> Option<(&[f32], &[f32])> {
-        let row = |table: &'_ [f32], at: usize| at * self.factors + self.factors <= table.len();
-        let (user, item) = (user?.get(), item?.get());
-        (row(&self.users, user) && row(&self.items, item)).then(|| {
-            (
-                &self.users[user * self.factors..][..self.factors],
-                &self.items[item * self.factors..][..self.factors],
-            )
-        })
+    /// The factors of users and items.
+    pub fn factors(&self) -> &Factors {
+        &self.factors
     }
 }
 
 impl Predict for NmfModel {
     fn predict(&self, user: Option<UserIndex>, item: Option<ItemIndex>) -> f32 {
-        let rating = self.vectors(user, item).map_or(self.scale.mean, |(p, q)| f64::from(product(p, q)));
+        let user = user.and_then(|user| self.factors.user(user).ok());
+        let vectors = user.zip(item.and_then(|item| self.factors.item(item).ok()));
+        let rating = vectors.map_or(self.scale.mean, |(p, q)| f64::from(product(p, q)));
         self.scale.clip(rating)
+    }
+}
+
+impl StoredModel for NmfModel {
+    const KIND: &'static str = "nmf";
+
+    fn parts(&self) -> (Json, Vec<(String, Array)>) {
+        (Json::Null, self.factors.arrays())
+    }
+
+    fn from_parts(header: Json, arrays: &MappedArrays, seen: &UserItems) -> Result<Self> {
+        settings::<()>(header)?;
+        Ok(Self { scale: Scale::of(seen)?, factors: Factors::from_arrays(arrays, seen)? })
     }
 }

@@ -1,10 +1,13 @@
 //! [`SlopeOne`]: how much better one item is rated than another, on average (Lemire and Maclachlan 2005).
 
-use fornax_core::Result;
+use fornax_core::{Array, Floats, Result};
+use fornax_data::archive::MappedArrays;
 use rayon::prelude::*;
+use serde_json::Value as Json;
 
-use super::{Predict, Scale, check_memory};
+use super::{Scale, by_ratings, check_memory, means, pairs_array, pairs_of};
 use crate::ids::{Index, ItemIndex, UserIndex};
+use crate::models::stored::{StoredModel, settings};
 use crate::sparse::UserItems;
 
 /// `r_uv = mean_u + mean over the items w of the user that someone rated beside v of dev(v, w)`, where `dev(v, w)` is the mean
@@ -33,8 +36,10 @@ pub struct SlopeOneModel {
     matrix: UserItems,
     means: Vec<f64>,
     /// `dev(v, w)` at `[v, w]`, NaN where nobody rated both.
-    deviations: Vec<f32>,
+    deviations: Floats,
 }
+
+by_ratings!(SlopeOneModel);
 
 impl Default for SlopeOne {
     fn default() -> Self {
@@ -80,25 +85,44 @@ impl SlopeOne {
                 deviations.iter_mut().zip(means).for_each(|(out, mean)| *out = mean);
             },
         );
-        let mean = |user: u32| {
-            let values = matrix.row(UserIndex::new(user)).1;
-            values.iter().map(|&x| f64::from(x)).sum::<f64>() / values.len().max(1) as f64
-        };
-        let means = (0..matrix.rows() as u32).map(mean).collect();
-        Ok(SlopeOneModel { scale, matrix: matrix.clone(), means, deviations })
+        Ok(SlopeOneModel::of(scale, matrix, deviations.into()))
     }
 }
 
-impl Predict for SlopeOneModel {
-    fn predict(&self, user: Option<UserIndex>, item: Option<ItemIndex>) -> f32 {
+impl SlopeOneModel {
+    fn of(scale: Scale, ratings: &UserItems, deviations: Floats) -> Self {
+        Self { scale, matrix: ratings.clone(), means: means(ratings, scale.mean), deviations }
+    }
+
+    fn rating(&self, user: Option<UserIndex>, item: Option<ItemIndex>) -> f64 {
         let user = user.filter(|user| user.get() < self.matrix.rows());
         let item = item.filter(|item| item.get() < self.matrix.columns());
-        let Some((user, item)) = user.zip(item) else { return self.scale.clip(self.scale.mean) };
+        let Some((user, item)) = user.zip(item) else { return self.scale.mean };
         let deviations = &self.deviations[item.get() * self.matrix.columns()..][..self.matrix.columns()];
         let rated = self.matrix.row(user).0.iter().map(|&other| f64::from(deviations[other as usize]));
         let (sum, count) =
             rated.filter(|x| !x.is_nan()).fold((0.0, 0.0), |(sum, count), x| (sum + x, count + 1.0));
-        let mean = if self.matrix.row(user).0.is_empty() { self.scale.mean } else { self.means[user.get()] };
-        self.scale.clip(if count > 0.0 { mean + sum / count } else { mean })
+        self.means[user.get()] + if count > 0.0 { sum / count } else { 0.0 }
+    }
+
+    fn counts(&self) -> [usize; 2] {
+        [self.matrix.rows(), self.matrix.columns()]
+    }
+
+    fn scale(&self) -> Scale {
+        self.scale
+    }
+}
+
+impl StoredModel for SlopeOneModel {
+    const KIND: &'static str = "slope-one";
+
+    fn parts(&self) -> (Json, Vec<(String, Array)>) {
+        (Json::Null, vec![pairs_array("deviations", self.matrix.columns(), &self.deviations)])
+    }
+
+    fn from_parts(header: Json, arrays: &MappedArrays, seen: &UserItems) -> Result<Self> {
+        settings::<()>(header)?;
+        Ok(Self::of(Scale::of(seen)?, seen, pairs_of("deviations", seen.columns(), arrays)?))
     }
 }

@@ -1,11 +1,14 @@
 //! [`SvdPlusPlus`]: a factorization of ratings in which it also counts what someone rated at all (Koren 2008).
 
-use fornax_core::{Philox, Result};
+use fornax_core::{Array, Philox, Result};
+use fornax_data::archive::MappedArrays;
+use serde_json::Value as Json;
 
-use super::biased_factors::{BiasedFactors, draw};
-use super::{Predict, check_factors, check_step};
-use crate::ids::{Index, ItemIndex, UserIndex};
+use super::biased_factors::{BiasedFactors, FittedFactors, by_fitted_factors, draw};
+use super::{check_factors, check_step};
+use crate::ids::{Index, UserIndex};
 use crate::models::products::product;
+use crate::models::stored::{StoredModel, settings};
 use crate::sparse::UserItems;
 
 /// `r_uv = mean + b_u + b_v + q_v · (p_u + |N_u|^(-1/2) sum of y_w for w in N_u)` with the items `N_u` that the user rated, by stochastic
@@ -40,7 +43,11 @@ pub struct SvdPlusPlus {
 ///
 /// Its vector of a user is `p_u + |N_u|^(-1/2) sum of y_w`.
 #[derive(Clone, Debug, PartialEq)]
-pub struct SvdPlusPlusModel(BiasedFactors);
+pub struct SvdPlusPlusModel {
+    learnt: FittedFactors,
+}
+
+by_fitted_factors!(SvdPlusPlusModel);
 
 impl SvdPlusPlus {
     /// With so many factors; Surprise's default is 20.
@@ -96,7 +103,7 @@ impl SvdPlusPlus {
         for (user, vector) in (0..).zip(model.users.chunks_exact_mut(self.factors)) {
             add_implicit(matrix.row(UserIndex::new(user)).0, &implicit, vector);
         }
-        Ok(SvdPlusPlusModel(model))
+        Ok(SvdPlusPlusModel { learnt: model.fitted() })
     }
 
     fn user(
@@ -149,8 +156,15 @@ fn add_implicit(rated: &[u32], implicit: &[f32], to: &mut [f32]) {
     }
 }
 
-impl Predict for SvdPlusPlusModel {
-    fn predict(&self, user: Option<UserIndex>, item: Option<ItemIndex>) -> f32 {
-        self.0.predict(user, item)
+impl StoredModel for SvdPlusPlusModel {
+    const KIND: &'static str = "svd++";
+
+    fn parts(&self) -> (Json, Vec<(String, Array)>) {
+        (Json::Null, self.learnt.arrays())
+    }
+
+    fn from_parts(header: Json, arrays: &MappedArrays, seen: &UserItems) -> Result<Self> {
+        settings::<()>(header)?;
+        Ok(Self { learnt: FittedFactors::from_arrays(arrays, seen)? })
     }
 }

@@ -7,10 +7,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
 use super::super::multilayer_perceptron::{Dense, MultilayerPerceptron};
+use crate::cold_start::ColdStart;
 use crate::models::factors::{Factors, by_factors};
 use crate::models::feature_vectors::{FeatureVectors, StoredNames};
 use crate::models::stored::{self, StoredModel, json};
-use crate::recommend::ColdStart;
 use crate::sparse::UserItems;
 
 /// A fitted [`TwoTower`](super::TwoTower). It scores on the CPU, whatever it was trained on; users and items that it was not fitted on are

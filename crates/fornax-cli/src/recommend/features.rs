@@ -1,0 +1,73 @@
+//! Features of users and items in files.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use fornax::recommend::{Features, ItemIndex, UserIndex, features};
+use fornax::{Error, Result};
+
+use super::Log;
+use super::models::Kind;
+
+/// Where features are.
+#[derive(Args)]
+pub(super) struct FeatureFiles {
+    /// Features of users, for warp and two-tower: a file with a line `user,feature` or `user,feature,weight` for each.
+    /// The weights of a user, and 1 for being that user, are divided by their sum.
+    #[arg(long, value_name = "FILE")]
+    user_features: Option<PathBuf>,
+    /// Features of items, likewise.
+    #[arg(long, value_name = "FILE")]
+    item_features: Option<PathBuf>,
+}
+
+/// A user or item, a feature and its weight, for each.
+type Weights = Vec<(String, String, f32)>;
+
+/// What the files hold.
+#[derive(Default)]
+pub(super) struct NamedFeatures {
+    users: Option<Weights>,
+    items: Option<Weights>,
+}
+
+impl FeatureFiles {
+    /// Reads them, if one of the models has features.
+    pub(super) fn read(&self, models: &[Kind]) -> Result<NamedFeatures> {
+        let given = [("--user-features", &self.user_features), ("--item-features", &self.item_features)];
+        if let Some((option, file)) =
+            given.into_iter().find_map(|(option, file)| Some((option, file.as_ref()?)))
+            && !models.iter().any(|model| model.has_features())
+        {
+            return Err(Error::argument(
+                option,
+                file.display(),
+                "none: features count for warp and two-tower",
+            ));
+        }
+        let read = |file: &Option<PathBuf>| file.as_ref().map(features).transpose();
+        Ok(NamedFeatures { users: read(&self.user_features)?, items: read(&self.item_features)? })
+    }
+}
+
+impl NamedFeatures {
+    /// Those of the users and items of a log.
+    pub(super) fn of(&self, log: &Log) -> Result<(Option<Features<UserIndex>>, Option<Features<ItemIndex>>)> {
+        let known = |weights: &Weights| Ok(Features::of_known(log.users(), weights.clone())?.0.normalized());
+        let users = self.users.as_ref().map(known).transpose()?;
+        let known = |weights: &Weights| Ok(Features::of_known(log.items(), weights.clone())?.0.normalized());
+        let items = self.items.as_ref().map(known).transpose()?;
+        Ok((users, items))
+    }
+
+    /// A line for each side on what the log does not know.
+    pub(super) fn print_unknown(&self, log: &Log) {
+        let users = self.users.iter().flatten().filter(|(id, ..)| log.users().get(id).is_none()).count();
+        let items = self.items.iter().flatten().filter(|(id, ..)| log.items().get(id).is_none()).count();
+        for (side, unknown) in [("users", users), ("items", items)] {
+            if unknown > 0 {
+                println!("{unknown} features of {side} that the log does not know, left out");
+            }
+        }
+    }
+}
