@@ -6,8 +6,10 @@ use std::ops::Range;
 use fornax_core::{Autodiff, Backend, DynTensor, Error, Philox, Result, Value};
 
 use crate::layer::WeightSpec;
+use crate::layer::{Effects, Fusion};
+use crate::layers::Windows;
 use crate::node::{Entry, Node, snake_case};
-use crate::{Context, Shape, WeightSpecs, layer::Effects};
+use crate::{Context, Shape, WeightSpecs};
 
 /// A tensor of the graph: the inputs come first, then the outputs of each call.
 pub(crate) type Slot = usize;
@@ -40,6 +42,17 @@ pub(crate) struct Call {
     pub(crate) shapes: Vec<Shape>,
     /// The slots that no later call reads.
     last_uses: Vec<Slot>,
+    fused: Fused,
+}
+
+/// Whether a call is computed together with another one.
+#[derive(Clone, Debug)]
+enum Fused {
+    No,
+    /// It also takes the maxima of these windows, which is another call.
+    Pools(Windows),
+    /// It is the pooling that a call before has done.
+    Done,
 }
 
 impl<B: Backend> Graph<B> {
@@ -104,10 +117,12 @@ impl<B: Backend> Graph<B> {
                 outputs: start..slots.len(),
                 shapes,
                 last_uses: vec![],
+                fused: Fused::No,
             });
         }
         check_slots(&outputs, slots.len())?;
         mark_last_uses(&mut built, &outputs);
+        fuse_pooling(&layers, &mut built, &outputs);
         Ok((Self { layers, calls: built, inputs, outputs }, weights))
     }
 
@@ -150,7 +165,16 @@ impl<B: Backend> Graph<B> {
         let mut slots: Vec<Option<Value<C>>> = inputs.into_iter().map(Some).collect();
         for (index, call) in self.calls.iter().enumerate() {
             let member = &self.layers[call.layer];
-            let arguments = call.inputs.iter().map(|&slot| take(&mut slots, slot, &call.last_uses)).collect();
+            let arguments = call.inputs.iter().map(|&slot| take(&mut slots, slot, &call.last_uses));
+            let arguments: Vec<Value<C>> = arguments.collect();
+            let pooling = match &call.fused {
+                Fused::No => None,
+                Fused::Pools(windows) => Some(windows),
+                Fused::Done => {
+                    slots.extend(arguments.into_iter().map(Some));
+                    continue;
+                }
+            };
             let mut inner = Context {
                 names: &member.weight_names,
                 weights: &context.weights[member.weights.clone()],
@@ -159,6 +183,7 @@ impl<B: Backend> Graph<B> {
                 trainable: context.trainable && member.trainable,
                 random: context.random.stream(index as u64),
                 effects: context.effects,
+                pooling,
             };
             let outputs = call_node(&*member.node, arguments, &mut inner);
             slots.extend(outputs.map_err(|error| error.within(member.place()))?.into_iter().map(Some));
@@ -237,6 +262,26 @@ fn mark_last_uses(calls: &mut [Call], outputs: &[Slot]) {
     }
 }
 
+/// Where the only use of a call's output is a max pooling, and the layer can do that, it does.
+fn fuse_pooling<B: Backend>(layers: &[Member<B>], calls: &mut [Call], outputs: &[Slot]) {
+    let inputs = calls.iter().flat_map(|call| &call.inputs);
+    let uses = |slot: Slot| inputs.clone().chain(outputs).filter(|&&other| other == slot).count();
+    let fusion = |call: &Call| layers[call.layer].node.fusion();
+    let mut pairs = vec![];
+    for (at, call) in calls.iter().enumerate() {
+        let slot = call.outputs.start;
+        let next = calls.iter().position(|next| next.inputs == [slot]);
+        let (Fusion::BeforePooling, Some(next), 1) = (fusion(call), next, uses(slot)) else { continue };
+        if let Fusion::MaxPooling(windows) = fusion(&calls[next]) {
+            pairs.push((at, next, windows));
+        }
+    }
+    for (at, next, windows) in pairs {
+        calls[at].fused = Fused::Pools(windows);
+        calls[next].fused = Fused::Done;
+    }
+}
+
 /// Given names as they are, others the class's snake case with a count, as Keras numbers them.
 fn unique_names<B: Backend>(entries: &[Entry<B>]) -> Result<Vec<String>> {
     let mut taken: HashMap<String, usize> = HashMap::new();
@@ -277,5 +322,5 @@ pub(crate) fn root_context<'a, B: Backend>(
     random: Philox,
     effects: &'a mut Effects<B>,
 ) -> Context<'a, B> {
-    Context { names: &[], weights, base: 0, training, trainable: true, random, effects }
+    Context { names: &[], weights, base: 0, training, trainable: true, random, effects, pooling: None }
 }

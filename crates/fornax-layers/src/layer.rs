@@ -10,6 +10,7 @@ use std::ops::Range;
 use fornax_core::{Backend, DynTensor, Error, Indices, Philox, Result, Value};
 use serde::{Serialize, de::DeserializeOwned};
 
+use crate::layers::Windows;
 use crate::{Constraint, Initializer, Regularizer, Shape};
 
 /// A layer of one input and one output.
@@ -63,6 +64,25 @@ pub trait Layer: Clone + Debug + Send + Sync + Serialize + DeserializeOwned + 's
     fn keeps_mask(&self) -> bool {
         true
     }
+
+    /// How the layer may be computed together with a neighbour.
+    #[doc(hidden)]
+    fn fusion(&self) -> Fusion {
+        Fusion::None
+    }
+}
+
+/// How a layer may be computed together with the one before or behind it.
+#[doc(hidden)]
+#[derive(Clone, Debug, Default)]
+pub enum Fusion {
+    /// Not at all.
+    #[default]
+    None,
+    /// It takes the maxima of its own output where [`Context`] has windows for them.
+    BeforePooling,
+    /// It takes the maxima of windows, and does nothing else.
+    MaxPooling(Windows),
 }
 
 /// A layer of any number of inputs and outputs.
@@ -85,10 +105,20 @@ pub trait MultiLayer: Clone + Debug + Send + Sync + Serialize + DeserializeOwned
         inputs: Vec<Value<B>>,
         context: &mut Context<'_, B>,
     ) -> Result<Vec<Value<B>>>;
+
+    /// As [`Layer::fusion`].
+    #[doc(hidden)]
+    fn fusion(&self) -> Fusion {
+        Fusion::None
+    }
 }
 
 impl<L: Layer> MultiLayer for L {
     const NAME: &'static str = L::CLASS_NAME;
+
+    fn fusion(&self) -> Fusion {
+        Layer::fusion(self)
+    }
 
     fn build_all(&self, inputs: &[Shape], weights: &mut WeightSpecs) -> Result<Vec<Shape>> {
         match inputs {
@@ -225,6 +255,8 @@ pub struct Context<'a, B: Backend> {
     pub(crate) trainable: bool,
     pub(crate) random: Philox,
     pub(crate) effects: &'a mut Effects<B>,
+    /// The windows over the layer's output of which it takes the maxima, of a layer that says it can.
+    pub(crate) pooling: Option<&'a Windows>,
 }
 
 /// What a forward pass leaves beside its outputs.

@@ -8,6 +8,7 @@ use std::fmt::Debug;
 use fornax_core::{Autodiff, Backend, Result, Value};
 use serde_json::Value as Json;
 
+use crate::layer::Fusion;
 use crate::{Context, MultiLayer, Network, Shape, WeightSpecs};
 
 /// A layer on backend `B` and on `Autodiff<B>`.
@@ -42,6 +43,12 @@ pub trait Node<B: Backend>: Debug + Send + Sync {
 
     /// A copy of the layer.
     fn boxed(&self) -> Box<dyn Node<B>>;
+
+    /// How the layer may be computed together with a neighbour.
+    #[doc(hidden)]
+    fn fusion(&self) -> Fusion {
+        Fusion::None
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -74,6 +81,10 @@ impl<B: Backend, L: MultiLayer> Node<B> for Adapter<L> {
 
     fn boxed(&self) -> Box<dyn Node<B>> {
         Box::new(self.clone())
+    }
+
+    fn fusion(&self) -> Fusion {
+        self.0.fusion()
     }
 }
 

@@ -214,6 +214,112 @@ fn route<const ADD: bool>(x: &[f32], y: &[f32], left: &mut [f32], dx: &mut [f32]
     }
 }
 
+/// Windows that do not overlap, of which maxima are taken where a convolution leaves its output.
+pub(super) struct MaxWindows {
+    windows: Arc<Windows>,
+    channels: usize,
+}
+
+impl MaxWindows {
+    /// Of an output of `shape`; none where windows overlap, have more than 256 pixels, or there is none.
+    pub(super) fn new(shape: &[usize], window: &Window) -> Option<Self> {
+        let plan = Plan::new(shape, window);
+        let apart = (0..3).all(|axis| plan.stride[axis] >= plan.size[axis]);
+        let [_, result] = plan.lengths();
+        let fits = plan.size.iter().product::<usize>() <= 1 << u8::BITS;
+        (apart && fits && result > 0).then(|| Self { windows: plan.windows(), channels: plan.channels })
+    }
+
+    /// Numbers of what is pooled of an image.
+    pub(super) fn result(&self) -> usize {
+        self.windows.ends.len() * self.channels
+    }
+
+    /// The maxima of an image and, where there is room for them, their places in the windows.
+    pub(super) fn maxima(&self, x: &[f32], y: &mut [f32], places: &mut [u8]) {
+        match places.is_empty() {
+            true => image_forward(&self.windows, x, y, self.channels, PoolKind::Max),
+            false => image_maxima(&self.windows, x, y, places, self.channels),
+        }
+    }
+
+    /// The cotangent of an image from its maxima `y`, their cotangents `dy` and places, 0 where a rectifier is not positive; `sums`
+    /// gains its sum over pixels.
+    pub(super) fn cotangent(
+        &self,
+        [y, dy]: [&[f32]; 2],
+        places: &[u8],
+        relu: bool,
+        dx: &mut [f32],
+        sums: &mut [f32],
+    ) {
+        image_cotangent(&self.windows, y, dy, places, relu, dx, sums);
+    }
+}
+
+simd_fn! {
+    /// [`image_forward`] of a maximum, and the place of the first element that is equal to it.
+    fn image_maxima(windows: &Windows, x: &[f32], y: &mut [f32], places: &mut [u8], channels: usize) {
+        for window in 0..windows.ends.len() {
+            let pixels = windows.pixels(window);
+            let y = &mut y[window * channels..][..channels];
+            let places = &mut places[window * channels..][..channels];
+            if let &[a, b, c, d] = pixels {
+                let [a, b, c, d] = [a, b, c, d].map(|pixel| &x[pixel..][..channels]);
+                for (((((y, place), &a), &b), &c), &d) in y.iter_mut().zip(places).zip(a).zip(b).zip(c).zip(d) {
+                    let (mut most, mut at) = (a, 0u32);
+                    for (number, x) in [(1, b), (2, c), (3, d)] {
+                        at = if x > most { number } else { at };
+                        most = larger(most, x);
+                    }
+                    (*y, *place) = (most, at as u8);
+                }
+                continue;
+            }
+            y.copy_from_slice(&x[pixels[0]..][..channels]);
+            places.fill(0);
+            for (number, &pixel) in pixels.iter().enumerate().skip(1) {
+                for ((y, place), &x) in y.iter_mut().zip(&mut *places).zip(&x[pixel..][..channels]) {
+                    *place = if x > *y { number as u8 } else { *place };
+                    *y = larger(*y, x);
+                }
+            }
+        }
+    }
+}
+
+simd_fn! {
+    /// See [`MaxWindows::cotangent`].
+    fn image_cotangent(
+        windows: &Windows,
+        y: &[f32],
+        dy: &[f32],
+        places: &[u8],
+        relu: bool,
+        dx: &mut [f32],
+        sums: &mut [f32],
+    ) {
+        let channels = sums.len();
+        for &pixel in windows.uncovered.iter().flatten() {
+            dx[pixel..][..channels].fill(0.0);
+        }
+        let mut kept = vec![0.0; channels];
+        for window in 0..windows.ends.len() {
+            let [y, dy] = [y, dy].map(|values| &values[window * channels..][..channels]);
+            let places = &places[window * channels..][..channels];
+            for (((kept, sum), &y), &dy) in kept.iter_mut().zip(&mut *sums).zip(y).zip(dy) {
+                *kept = if !relu || y > 0.0 { dy } else { 0.0 };
+                *sum += *kept;
+            }
+            for (number, &pixel) in windows.pixels(window).iter().enumerate() {
+                for ((dx, &place), &kept) in dx[pixel..][..channels].iter_mut().zip(places).zip(&kept) {
+                    *dx = if usize::from(place) == number { kept } else { 0.0 };
+                }
+            }
+        }
+    }
+}
+
 /// Images of a part of the batch, one of eight at most.
 fn images_of_a_part(batch: usize) -> usize {
     batch.div_ceil(8).max(1)

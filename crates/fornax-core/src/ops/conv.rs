@@ -7,11 +7,13 @@
 //! the input, cotangent of the kernel) are each linear in both arguments and closed under differentiation; the
 //! transposed convolution is the second. A bias and an activation behind the first are part of the operation.
 
+use std::sync::Arc;
+
 use burn::backend::{Autodiff, autodiff::checkpoint::strategy::CheckpointStrategy};
 use burn::tensor::backend::Backend as Burn;
 
 use super::dense::as_last_axis;
-use super::{Activation, ActivationOps, activation, record};
+use super::{Activation, ActivationOps, PoolKind, PoolOps, Window, activation, record};
 use crate::DynTensor;
 
 /// Stride, dilation, zeros added before and after, a component a spatial axis, and the number of groups.
@@ -34,11 +36,38 @@ impl ConvGeometry {
         let reach = (kernel - 1) * self.dilation[axis] + 1;
         (input + before + after).checked_sub(reach).map_or(0, |rest| rest / self.stride[axis] + 1)
     }
+
+    /// The shape of the output for an input and a kernel of these shapes.
+    pub fn output_shape(&self, input: &[usize], kernel: &[usize]) -> Vec<usize> {
+        let axes = kernel.len() - 2;
+        let spatial = (0..axes).map(|axis| self.output_len(axis, input[axis + 1], kernel[axis]));
+        std::iter::once(input[0]).chain(spatial).chain([kernel[axes + 1]]).collect()
+    }
+}
+
+/// A convolution of which the maximum of each window is taken.
+#[derive(Clone, Debug)]
+pub struct ConvPool {
+    /// Behind the sums.
+    pub activation: Activation,
+    /// Of the convolution.
+    pub geometry: ConvGeometry,
+    /// The windows over its output.
+    pub pool: Window,
+}
+
+/// What a training step keeps of the output that was pooled.
+#[derive(Clone, Debug)]
+pub enum BeforePool<B: Burn> {
+    /// All of it.
+    Output(DynTensor<B>),
+    /// The number of each maximum in its window, row-major, on a CPU backend.
+    Places(Arc<[u8]>),
 }
 
 /// Convolutions on a backend: `x [n, spatial.., channels]`, `kernel [spatial.., channels / groups, filters]`,
 /// `y [n, spatial.., filters]`.
-pub trait ConvOps: Burn {
+pub trait ConvOps: PoolOps {
     /// `f(conv(x, kernel) + bias [filters])`.
     fn conv(
         x: DynTensor<Self>,
@@ -74,6 +103,41 @@ pub trait ConvOps: Burn {
             want_kernel.then(|| reference_kernel(x, dz.clone(), geometry, &kernel_shape)),
             want_bias.then(|| dz.rows().sum_axis(0).reshape(&[filters])),
         ]
+    }
+
+    /// The maxima over windows of [`conv`](Self::conv).
+    fn conv_pool(
+        x: DynTensor<Self>,
+        kernel: DynTensor<Self>,
+        bias: Option<DynTensor<Self>>,
+        form: &ConvPool,
+    ) -> DynTensor<Self> {
+        unpooled(x, kernel, bias, form).0
+    }
+
+    /// [`conv_pool`](Self::conv_pool), and what its cotangents need.
+    fn conv_pool_kept(
+        x: DynTensor<Self>,
+        kernel: DynTensor<Self>,
+        bias: Option<DynTensor<Self>>,
+        form: &ConvPool,
+    ) -> (DynTensor<Self>, BeforePool<Self>) {
+        unpooled(x, kernel, bias, form)
+    }
+
+    /// The cotangents of `x`, `kernel` and `bias`, those that are wanted, from that of the maxima `y`, for an activation whose
+    /// slope follows from its output.
+    fn conv_pool_backward(
+        x: DynTensor<Self>,
+        kernel: DynTensor<Self>,
+        y: DynTensor<Self>,
+        before: BeforePool<Self>,
+        dy: DynTensor<Self>,
+        form: &ConvPool,
+        want: [bool; 3],
+    ) -> [Option<DynTensor<Self>>; 3] {
+        let BeforePool::Output(output) = before else { unreachable!("no places are kept here") };
+        unpooled_backward(x, kernel, [y, output, dy], form, want)
     }
 
     /// The cotangent of `x` from that of `y`; `shape` is that of `x`.
@@ -257,6 +321,30 @@ impl<'a> Taps<'a> {
     }
 }
 
+/// [`ConvOps::conv_pool_kept`] by the operations it is fused from.
+pub(crate) fn unpooled<B: ConvOps>(
+    x: DynTensor<B>,
+    kernel: DynTensor<B>,
+    bias: Option<DynTensor<B>>,
+    form: &ConvPool,
+) -> (DynTensor<B>, BeforePool<B>) {
+    let output = B::conv(x, kernel, bias, form.activation, &form.geometry);
+    (B::pool(output.clone(), &form.pool, PoolKind::Max), BeforePool::Output(output))
+}
+
+/// [`ConvOps::conv_pool_backward`] by the operations it is fused from, from the maxima, what they are the maxima of, and
+/// their cotangents.
+pub(crate) fn unpooled_backward<B: ConvOps>(
+    x: DynTensor<B>,
+    kernel: DynTensor<B>,
+    [y, output, dy]: [DynTensor<B>; 3],
+    form: &ConvPool,
+    want: [bool; 3],
+) -> [Option<DynTensor<B>>; 3] {
+    let dy = B::pool_backward(output.clone(), y, dy, &form.pool, PoolKind::Max);
+    B::conv_backward(x, kernel, output, dy, form.activation, &form.geometry, want)
+}
+
 /// [`ConvOps::conv`] by the operations it is fused from.
 #[cfg(any(feature = "flex", feature = "ndarray"))]
 pub(crate) fn unfused<B: ConvOps + ActivationOps>(
@@ -315,6 +403,41 @@ impl<B: ConvOps + ActivationOps, C: CheckpointStrategy> ConvOps for Autodiff<B, 
                 |(x, kernel, y, activation, geometry), dy, [want_x, want_kernel]| {
                     let want = [want_x, want_kernel, false];
                     let [dx, dkernel, _] = B::conv_backward(x, kernel, y, dy, activation, &geometry, want);
+                    [dx, dkernel]
+                },
+            ),
+        }
+    }
+
+    fn conv_pool(
+        x: DynTensor<Self>,
+        kernel: DynTensor<Self>,
+        bias: Option<DynTensor<Self>>,
+        form: &ConvPool,
+    ) -> DynTensor<Self> {
+        if !form.activation.slope_from_output() {
+            return unpooled(x, kernel, bias, form).0;
+        }
+        match bias {
+            Some(bias) => record(
+                [x, kernel, bias],
+                |[x, kernel, bias]| {
+                    let (y, before) = B::conv_pool_kept(x.clone(), kernel.clone(), Some(bias), form);
+                    (y.clone(), (x, kernel, y, before, form.clone()))
+                },
+                |(x, kernel, y, before, form), dy, want| {
+                    B::conv_pool_backward(x, kernel, y, before, dy, &form, want)
+                },
+            ),
+            None => record(
+                [x, kernel],
+                |[x, kernel]| {
+                    let (y, before) = B::conv_pool_kept(x.clone(), kernel.clone(), None, form);
+                    (y.clone(), (x, kernel, y, before, form.clone()))
+                },
+                |(x, kernel, y, before, form), dy, [want_x, want_kernel]| {
+                    let want = [want_x, want_kernel, false];
+                    let [dx, dkernel, _] = B::conv_pool_backward(x, kernel, y, before, dy, &form, want);
                     [dx, dkernel]
                 },
             ),

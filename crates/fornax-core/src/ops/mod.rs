@@ -22,7 +22,7 @@ mod word_vectors;
 pub use activation::{Activation, ActivationOps};
 pub use attention::{AttentionOps, AttentionOptions};
 pub use bag_classifier::BagClassifierOps;
-pub use conv::{ConvGeometry, ConvOps};
+pub use conv::{BeforePool, ConvGeometry, ConvOps, ConvPool};
 pub use dense::DenseOps;
 pub use dropout::DropoutOps;
 pub use embedding::EmbeddingOps;

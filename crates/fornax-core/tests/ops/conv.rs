@@ -1,7 +1,7 @@
 //! Convolution: one sum of products `x W dy`, of which the three maps are the partial sums.
 
-use fornax_core::ops::{Activation, ConvGeometry, ConvOps};
-use fornax_core::{Backend, Flex, NdArray};
+use fornax_core::ops::{Activation, ConvGeometry, ConvOps, ConvPool, PoolKind, Window};
+use fornax_core::{Autodiff, Backend, Flex, NdArray};
 use fornax_testkit::{Oracle, assert_close, gradient::check_gradient};
 use proptest::prelude::*;
 
@@ -134,6 +134,70 @@ impl Case {
     }
 }
 
+impl Case {
+    /// Windows over the output, of lengths, steps and padding that are cut to what fits.
+    fn pooled(&self, activation: Activation, axes: &[[usize; 4]]) -> ConvPool {
+        let y = self.y();
+        let fitting = y[1..=self.axes()].iter().zip(axes).map(|(&len, &[size, stride, before, after])| {
+            let size = size.min(len);
+            (size, stride, (before.min(size - 1), after.min(size - 1)))
+        });
+        let mut pool = Window { size: vec![], stride: vec![], padding: vec![] };
+        for (size, stride, padding) in fitting {
+            pool.size.push(size);
+            pool.stride.push(stride);
+            pool.padding.push(padding);
+        }
+        ConvPool { activation, geometry: self.geometry.clone(), pool }
+    }
+
+    /// Pooling in the operation is pooling behind it: the same maxima, and cotangents with and without a graph.
+    fn check_pooled<B: Backend>(&self, form: &ConvPool) {
+        let [x, kernel, _] = self.points().map(|point| tensor::<B>(&point));
+        let bias = tensor::<B>(&point(&[self.kernel[self.axes() + 1]], 4));
+        let place =
+            |what: &str| format!("{what} of {form:?} on {} of {self:?}", B::name(&Default::default()));
+        let (activation, geometry, pool) = (form.activation, &form.geometry, &form.pool);
+        let whole = B::conv(x.clone(), kernel.clone(), Some(bias.clone()), activation, geometry);
+        let y = B::pool(whole.clone(), pool, PoolKind::Max);
+        let found = B::conv_pool(x.clone(), kernel.clone(), Some(bias.clone()), form);
+        assert_eq!(found.shape(), y.shape());
+        assert_eq!(found.to_vec(), y.to_vec(), "{}", place("maxima"));
+        let (kept, before) = B::conv_pool_kept(x.clone(), kernel.clone(), Some(bias.clone()), form);
+        assert_eq!(kept.to_vec(), y.to_vec(), "{}", place("maxima beside places"));
+
+        let dy = tensor::<B>(&point(&y.shape(), 6));
+        let dwhole = B::pool_backward(whole.clone(), y.clone(), dy.clone(), pool, PoolKind::Max);
+        let all = [true; 3];
+        let wanted = B::conv_backward(x.clone(), kernel.clone(), whole, dwhole, activation, geometry, all);
+        let found = B::conv_pool_backward(
+            x.clone(),
+            kernel.clone(),
+            y.clone(),
+            before.clone(),
+            dy.clone(),
+            form,
+            all,
+        );
+        for (at, (found, wanted)) in found.iter().zip(&wanted).enumerate() {
+            let [found, wanted] = [found, wanted].map(|cotangent| cotangent.as_ref().unwrap());
+            assert_eq!(found.shape(), wanted.shape());
+            assert_close(&found.to_vec(), &wanted.to_vec(), 2e-5, &place(&format!("cotangent {at}")));
+        }
+        let none = B::conv_pool_backward(x.clone(), kernel.clone(), y, before, dy.clone(), form, [false; 3]);
+        assert!(none.iter().all(Option::is_none));
+
+        let leaves = [x, kernel, bias].map(|tensor| tensor.lift(true));
+        let [x, kernel, bias] = leaves.clone();
+        let recorded = Autodiff::<B>::conv_pool(x, kernel, Some(bias), form);
+        let mut gradients = recorded.mul(dy.lift(false)).sum().backward();
+        for (leaf, wanted) in leaves.iter().zip(&wanted) {
+            let found = gradients.remove(leaf).unwrap().to_vec();
+            assert_close(&found, &wanted.as_ref().unwrap().to_vec(), 2e-5, &place("gradient"));
+        }
+    }
+}
+
 /// Lengths of input and kernel, stride, dilation and padding of one axis, such that the window fits.
 fn axis(longest: usize) -> impl Strategy<Value = [usize; 6]> {
     let lengths: Vec<usize> = [1, 2, 3, 5, 7, 8].into_iter().filter(|&len| len <= longest).collect();
@@ -186,6 +250,22 @@ proptest! {
 }
 
 proptest! {
+    #![proptest_config(config(100))]
+
+    #[test]
+    fn pooling_is_part_of_the_operation(
+        case in case(8, &[1, 3, 16]),
+        axes in prop::collection::vec([1..=3usize, 1..=4usize, 0..=1usize, 0..=2usize], 3),
+        activation in prop::sample::select(&[Activation::Linear, Activation::Relu, Activation::Tanh][..]),
+    ) {
+        let form = case.pooled(activation, &axes);
+        case.check_pooled::<Oracle>(&form);
+        case.check_pooled::<Flex>(&form);
+        case.check_pooled::<NdArray>(&form);
+    }
+}
+
+proptest! {
     #![proptest_config(config(12))]
 
     #[test]
@@ -226,5 +306,22 @@ fn large_cases() {
     for channels in [1, 7, 33] {
         let geometry = geometry(2, 1, channels);
         Case { geometry, x: vec![3, 5, 6, channels], kernel: vec![3, 2, 1, channels] }.check_all();
+    }
+}
+
+/// Batches of several tasks, images of several blocks, windows of more pixels than a byte counts.
+#[test]
+fn large_pooled_cases() {
+    let geometry =
+        ConvGeometry { stride: vec![1, 1], dilation: vec![1, 1], padding: vec![(1, 1), (1, 1)], groups: 1 };
+    for (x, filters, size) in
+        [([19, 6, 7, 3], 33, 2), ([9, 45, 44, 1], 17, 2), ([2, 16, 17, 2], 5, 16), ([1, 17, 17, 2], 5, 17)]
+    {
+        let case = Case { geometry: geometry.clone(), x: x.to_vec(), kernel: vec![3, 3, x[3], filters] };
+        for activation in [Activation::Relu, Activation::Linear] {
+            let form = case.pooled(activation, &[[size, size, 0, 0]; 2]);
+            case.check_pooled::<Flex>(&form);
+            case.check_pooled::<NdArray>(&form);
+        }
     }
 }

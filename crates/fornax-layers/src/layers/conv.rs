@@ -1,10 +1,12 @@
 //! [`Conv1D`], [`Conv2D`], [`Conv3D`]: convolution with a learned kernel.
 
-use fornax_core::{Backend, Error, Result, Value, ops::Activation};
+use fornax_core::ops::{Activation, ConvPool};
+use fornax_core::{Backend, Error, Result, Value};
 use serde::{Deserialize, Serialize};
 
 use super::arguments::{OutputArguments, WindowArguments, output_setters, window_setters};
 use super::spatial::{Lengths, Padding, Windows, by_axes, spatial_axes};
+use crate::layer::Fusion;
 use crate::{Constraint, Context, Initializer, Layer, Regularizer, Shape, WeightSpecs};
 
 /// Convolution over one axis, for example time.
@@ -130,7 +132,24 @@ impl<const N: usize> Layer for Conv<N> {
         let x = x.float();
         let geometry = self.windows()?.convolution(&x.shape(), self.groups)?;
         let (kernel, bias) = (context.weight("kernel"), context.optional("bias"));
-        self.output.finish(B::conv(x, kernel, bias, self.output.fused(), &geometry), context)
+        let activation = self.output.fused();
+        let y = match context.pooling {
+            Some(windows) => {
+                let pool = windows.pooling(&geometry.output_shape(&x.shape(), &kernel.shape()));
+                let pool = pool.map_err(|error| error.within("max pooling behind it"))?;
+                B::conv_pool(x, kernel, bias, &ConvPool { activation, geometry, pool })
+            }
+            None => B::conv(x, kernel, bias, activation, &geometry),
+        };
+        self.output.finish(y, context)
+    }
+
+    fn fusion(&self) -> Fusion {
+        let output = &self.output;
+        match output.fused() == output.activation && output.activity_regularizer.is_none() {
+            true => Fusion::BeforePooling,
+            false => Fusion::None,
+        }
     }
 
     fn keeps_mask(&self) -> bool {

@@ -3,11 +3,12 @@
 use std::fmt::Debug;
 use std::marker::PhantomData;
 
-use fornax_core::ops::{PoolKind, Window};
+use fornax_core::ops::PoolKind;
 use fornax_core::{Backend, Result, Value};
 use serde::{Deserialize, Serialize};
 
 use super::spatial::{ChannelsLast, Lengths, Padding, Windows, by_axes, spatial_axes};
+use crate::layer::Fusion;
 use crate::{Context, Layer, Shape, WeightSpecs};
 
 /// The largest element of each window, one axis.
@@ -126,10 +127,15 @@ impl<S: Statistic, const N: usize> Layer for Pooling<S, N> {
 
     fn call<B: Backend>(&self, x: Value<B>, _: &mut Context<'_, B>) -> Result<Value<B>> {
         let x = x.float();
-        let windows = self.windows()?;
-        let padding = windows.padding(&x.shape())?;
-        let window = Window { size: windows.size, stride: windows.stride, padding };
+        let window = self.windows()?.pooling(&x.shape())?;
         Ok(B::pool(x, &window, S::KIND).into())
+    }
+
+    fn fusion(&self) -> Fusion {
+        match (S::KIND, self.windows()) {
+            (PoolKind::Max, Ok(windows)) => Fusion::MaxPooling(windows),
+            _ => Fusion::None,
+        }
     }
 
     fn keeps_mask(&self) -> bool {

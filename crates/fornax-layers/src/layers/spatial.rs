@@ -5,7 +5,8 @@
 
 use std::fmt;
 
-use fornax_core::{Error, Result, ops::ConvGeometry};
+use fornax_core::ops::{ConvGeometry, Window};
+use fornax_core::{Error, Result};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use crate::Shape;
@@ -169,7 +170,7 @@ pub(crate) fn spatial_axes(input: &Shape, axes: usize) -> Result<&[Option<usize>
 
 /// Windows that slide over spatial axes.
 #[derive(Clone, Debug)]
-pub(crate) struct Windows {
+pub struct Windows {
     pub(crate) size: Vec<usize>,
     pub(crate) stride: Vec<usize>,
     pub(crate) dilation: Vec<usize>,
@@ -246,6 +247,12 @@ impl Windows {
     pub(crate) fn padding(&self, shape: &[usize]) -> Result<Vec<(usize, usize)>> {
         let each = shape[1..=self.size.len()].iter().enumerate();
         each.map(|(axis, &len)| self.positions(axis, len).map(|_| self.pads(axis, len))).collect()
+    }
+
+    /// The pooling of an input of `shape`, batch and channels included.
+    pub(crate) fn pooling(&self, shape: &[usize]) -> Result<Window> {
+        let (size, stride) = (self.size.clone(), self.stride.clone());
+        Ok(Window { size, stride, padding: self.padding(shape)? })
     }
 
     /// The convolution over an input of `shape`, batch and channels included.

@@ -1,0 +1,118 @@
+//! The output of a convolution, block by block, and the maxima over windows of it.
+
+use super::super::depthwise;
+use super::super::pool::MaxWindows;
+use super::super::product::{Factor, Finish, products};
+use super::super::tasks;
+use super::plan::{Class, Plan};
+
+/// What all blocks of a convolution share.
+pub(super) struct Forward<'a> {
+    plan: &'a Plan,
+    classes: &'a [Class],
+    kernel: &'a [f32],
+    /// One a group, none of a depthwise convolution.
+    kernels: Vec<Factor<'a>>,
+    bias: Option<&'a [f32]>,
+    /// The biases of each group, with zeros up to whole vectors.
+    biases: Option<Vec<Vec<f32>>>,
+    relu: bool,
+}
+
+impl<'a> Forward<'a> {
+    pub(super) fn new(
+        plan: &'a Plan,
+        classes: &'a [Class],
+        kernel: &'a [f32],
+        bias: Option<&'a [f32]>,
+        relu: bool,
+    ) -> Self {
+        let (filters, width) = (plan.filters, plan.width());
+        let groups = if plan.is_depthwise() { 0 } else { plan.groups };
+        let uses = plan.batch * plan.output.iter().product::<usize>();
+        let factor = |group| Factor::new(kernel, filters, group * width, width, uses);
+        let kernels = (0..groups).map(factor).collect();
+        let biases = bias.map(|bias| padded_biases(bias, width));
+        Self { plan, classes, kernel, kernels, bias, biases, relu }
+    }
+
+    /// The output of the whole batch.
+    pub(super) fn all(&self, x: &[f32]) -> Vec<f32> {
+        let plan = self.plan;
+        let mut y = tasks::unwritten(plan.batch * plan.result());
+        let (images, cost) = plan.tasks();
+        let parts = y.chunks_mut((images * plan.result()).max(1)).collect();
+        tasks::each(parts, cost, |task, y: &mut [f32]| {
+            for block in plan.blocks(y.len() / plan.result()) {
+                let first = task * images + block.start;
+                let x = &x[first * plan.image()..(first + block.len()) * plan.image()];
+                self.block(x, &mut y[block.start * plan.result()..block.end * plan.result()]);
+            }
+        });
+        y
+    }
+
+    /// The maxima over windows of the output of the whole batch, and the place of each in its window where that is kept. The
+    /// output itself is only there for a block of images at a time.
+    pub(super) fn pooled(&self, x: &[f32], windows: &MaxWindows, keep: bool) -> (Vec<f32>, Vec<u8>) {
+        let (plan, result) = (self.plan, windows.result());
+        let mut y = tasks::unwritten(plan.batch * result);
+        let mut places = vec![0; if keep { plan.batch * result } else { 0 }];
+        let (images, cost) = plan.tasks();
+        let parts = y.chunks_mut((images * result).max(1));
+        let mut places_of = places.chunks_mut((images * result).max(1));
+        let parts = parts.map(|y| (y, places_of.next().unwrap_or_default())).collect();
+        tasks::each(parts, cost, |task, (y, places): (&mut [f32], &mut [u8])| {
+            let mut whole = tasks::unwritten(plan.block() * plan.result());
+            for block in plan.blocks(y.len() / result) {
+                let first = task * images + block.start;
+                let x = &x[first * plan.image()..(first + block.len()) * plan.image()];
+                let whole = &mut whole[..block.len() * plan.result()];
+                self.block(x, whole);
+                for (at, image) in block.zip(whole.chunks_exact(plan.result())) {
+                    let to = at * result..(at + 1) * result;
+                    let places = if keep { &mut places[to.clone()] } else { &mut [] };
+                    windows.maxima(image, &mut y[to], places);
+                }
+            }
+        });
+        (y, places)
+    }
+
+    /// The output of a few images.
+    fn block(&self, x: &[f32], y: &mut [f32]) {
+        let plan = self.plan;
+        let (filters, depth, width) = (plan.filters, plan.depth(), plan.width());
+        for class in self.classes {
+            let images = y.len() / plan.result();
+            let positions = class.positions.first(class.positions.source.len() / plan.block() * images);
+            if plan.is_depthwise() {
+                depthwise::forward(x, self.kernel, y, filters, positions, class.elements.all());
+                continue;
+            }
+            for (group, kernel) in self.kernels.iter().enumerate() {
+                let bias = self.biases.as_ref().map(|biases| &*biases[group]);
+                products(
+                    &x[group * depth..],
+                    kernel,
+                    (&mut y[group * width..], filters),
+                    positions,
+                    class.elements.all(),
+                    Finish { add: false, bias, relu: self.relu },
+                );
+            }
+        }
+        if plan.is_depthwise() {
+            depthwise::finish(y, self.bias, self.relu);
+        }
+    }
+}
+
+fn padded_biases(bias: &[f32], width: usize) -> Vec<Vec<f32>> {
+    let padded = |bias: &[f32]| {
+        let mut bias = bias.to_vec();
+        bias.resize(width.next_multiple_of(16), 0.0);
+        bias
+    };
+    bias.chunks(width).map(padded).collect()
+}
