@@ -242,10 +242,20 @@ fn models_of_ratings_are_stored() {
     let fault = |arguments: &str| fornax(folder, &format!("recommend {arguments}")).unwrap_err();
     assert!(fault("predict m u99 i1").contains("user: found u99, wanted one of the 12 that are known"));
     assert!(fault("train ratings.csv --output m --model als").contains("values of the log: found 1 alone"));
-    assert!(fault("compare ratings.csv --value 2 --models als").contains("and --weighted where"));
-    let table =
-        fornax(folder, "recommend compare ratings.csv --value 2 --weighted --models als,ials --seeds 1");
-    assert!(table.unwrap().contains("\nals "));
+    let wanted = "ratings, as als needs them: --value names their field";
+    for command in ["compare ratings.csv --models als", "ratings ratings.csv --models als"] {
+        assert!(fault(command).contains(wanted), "{command}");
+    }
+    let row = |models: &str| {
+        let compare = format!("recommend compare ratings.csv --value 2 --models {models} --seeds 1");
+        let table = fornax(folder, &compare).unwrap();
+        let row = table.lines().find(|line| line.starts_with("ials ")).unwrap().to_owned();
+        row[..row.rfind(' ').unwrap()].to_owned()
+    };
+    assert_eq!(row("als,ials"), row("ials"), "ratings are no weights beside a model of ratings");
+    std::fs::write(folder.join("later.csv"), "u1,i7\n").unwrap();
+    let report = fornax(folder, "recommend evaluate m later.csv").unwrap();
+    assert!(report.ends_with("no RMSE: --value does not name the ratings\n"), "{report}");
     fornax(folder, "recommend train ratings.csv --output m --model ease").unwrap();
     assert!(fault("predict m u1 i1").contains("found ease, wanted one of ratings, as funk-svd or knn"));
 }
@@ -295,7 +305,7 @@ fn features_make_lists_for_who_is_new() {
         let hot = list("hot=2,strong=0.1").unwrap();
         assert!(hot.contains("tea\t") && hot.contains("milk\t"), "{model}: {hot}");
         assert!(list("cold").unwrap_err().contains("feature: found cold, wanted one of the 2"));
-        assert!(list("hot=x").unwrap_err().contains("wanted a number behind hot="));
+        assert!(list("hot=x").unwrap_err().contains("feature: found hot=x, wanted one of the 2"));
     }
     let compare =
         format!("recommend compare log.csv --seeds 1 --held-out 0.4 --models popularity,warp {features}");
@@ -315,6 +325,19 @@ fn features_make_lists_for_who_is_new() {
     fornax(folder, "recommend train log.csv --output m --model ials --factors 2").unwrap();
     assert!(fault("list m --features hot").contains("found ials, wanted one that knows features"));
     assert!(fault("train log.csv --output m --model neu-mf --device tpu").contains("found no such backend"));
+    let device = fault("train log.csv --output m --model ials --device cpu");
+    assert!(device.contains("wanted none: neu-mf, two-tower and sas-rec alone"), "{device}");
+    std::fs::write(folder.join("bad.csv"), "tea,cup\ntea,cup\n").unwrap();
+    let bad = fault("compare log.csv --models bpr,warp --item-features bad.csv");
+    assert!(bad.contains("--item-features: item tea: found feature cup twice"), "{bad}");
+    std::fs::write(folder.join("bad.csv"), "tea,cup,1e39\n").unwrap();
+    let bad = fault("train log.csv --output m --model warp --item-features bad.csv");
+    assert!(bad.contains("line 1, weight") && bad.contains("wanted a number of 32 bits"), "{bad}");
+    std::fs::write(folder.join("users.csv"), "ann,age=25\ndan,age=9\n").unwrap();
+    fornax(folder, "recommend train log.csv --output m --model warp --factors 4 --user-features users.csv")
+        .unwrap();
+    assert!(fornax(folder, "recommend list m --features age=25,age=9=0.1 -k 1").is_ok());
+    assert!(fault("list m --features age=26").contains("feature: found age, wanted one of the 2"));
 }
 
 #[test]

@@ -7,7 +7,6 @@ use crate::ids::{Id, Ids, Index};
 use crate::models::StoredModel;
 use crate::recommend::{Score, Scored, ranked};
 use crate::recommender::Recommender;
-use crate::sparse::SparseMatrix;
 
 /// A model that knows users and items that it was not fitted on by their features: names and weights, as in
 /// [`Features`](crate::Features).
@@ -24,9 +23,9 @@ pub trait ColdStart: Score + Sized {
     /// As [`user_from_features`](Self::user_from_features).
     fn item_from_features<N: AsRef<str>>(&self, features: &[(N, f32)]) -> Result<Vec<f32>>;
 
-    /// The model with more vectors of users and of items, behind those that it has.
+    /// Adds vectors of users and of items behind those that there are.
     #[doc(hidden)]
-    fn extended(self, users: &[f32], items: &[f32]) -> Self;
+    fn extend(&mut self, users: &[f32], items: &[f32]);
 
     /// The scores of every item for someone who is known by features alone.
     ///
@@ -58,18 +57,20 @@ pub trait ColdStart: Score + Sized {
     ///
     /// # Errors
     /// As [`user_from_features`](Self::user_from_features).
-    fn with_new_users<N: AsRef<str>>(self, users: &[Vec<(N, f32)>]) -> Result<Self> {
+    fn with_new_users<N: AsRef<str>>(mut self, users: &[Vec<(N, f32)>]) -> Result<Self> {
         let vectors = all_new(users, |features| self.user_from_features(features))?;
-        Ok(self.extended(&vectors, &[]))
+        self.extend(&vectors, &[]);
+        Ok(self)
     }
 
     /// The model with items that are known by features alone, numbered on from those it has.
     ///
     /// # Errors
     /// As [`user_from_features`](Self::user_from_features).
-    fn with_new_items<N: AsRef<str>>(self, items: &[Vec<(N, f32)>]) -> Result<Self> {
+    fn with_new_items<N: AsRef<str>>(mut self, items: &[Vec<(N, f32)>]) -> Result<Self> {
         let vectors = all_new(items, |features| self.item_from_features(features))?;
-        Ok(self.extended(&[], &vectors))
+        self.extend(&[], &vectors);
+        Ok(self)
     }
 }
 
@@ -93,20 +94,21 @@ impl<M: StoredModel + ColdStart, U: Id, I: Id> Recommender<M, U, I> {
         Ok(self.named(self.model.recommend_to_new_user(features, count)?))
     }
 
-    /// The recommender with users who are known by their features alone, and have nothing.
+    /// Adds users who are known by their features alone, and have nothing.
     ///
     /// # Errors
-    /// If a user is known already or comes twice, a feature is not known or comes twice, or a weight is not finite.
-    pub fn with_new_users<N: AsRef<str>>(mut self, users: Vec<(U, Vec<(N, f32)>)>) -> Result<Self> {
-        let features = add_new(&mut self.users, users)?;
-        let mut offsets = self.seen.offsets().to_vec();
-        offsets.resize(self.users.len() + 1, self.seen.len());
-        let (indices, values) = (self.seen.indices().to_vec(), self.seen.values().to_vec());
-        self.seen = SparseMatrix::from_parts(self.seen.columns(), offsets, indices, values);
-        Ok(Self { model: self.model.with_new_users(&features)?, ..self })
+    /// If a user is known already or comes twice, a feature is not known or comes twice, or a weight is not finite. Nothing is
+    /// changed then.
+    pub fn add_users<N: AsRef<str>>(&mut self, users: &[(U, Vec<(N, f32)>)]) -> Result<()> {
+        let mut ids = self.users.clone();
+        let vectors = add_new(&mut ids, users, |features| self.model.user_from_features(features))?;
+        self.model.extend(&vectors, &[]);
+        self.seen.grow(ids.len(), self.items.len());
+        self.users = ids;
+        Ok(())
     }
 
-    /// The recommender with items that are known by their features alone, and that nobody has.
+    /// Adds items that are known by their features alone, and that nobody has.
     ///
     /// ```
     /// use fornax_recommend::{Duplicates, Features, Interactions, LightFm, Recommender};
@@ -117,28 +119,37 @@ impl<M: StoredModel + ColdStart, U: Id, I: Id> Recommender<M, U, I> {
     /// let genres = Features::new(log.items(), genres)?;
     /// let model = LightFm::new(4).iterations(100).fit_with(&log, None, Some(&genres))?;
     ///
-    /// let recommender = Recommender::new(model, &log)?;
-    /// let recommender = recommender.with_new_items(vec![("Gravity", vec![("space", 1.0)])])?;
+    /// let mut recommender = Recommender::new(model, &log)?;
+    /// recommender.add_items(&[("Gravity", vec![("space", 1.0)])])?;
     /// assert!(recommender.recommend(&"ann", 3)?.iter().any(|(item, _)| **item == "Gravity"));
     /// # Ok::<(), fornax_core::Error>(())
     /// ```
     ///
     /// # Errors
-    /// As [`with_new_users`](Self::with_new_users), of items.
-    pub fn with_new_items<N: AsRef<str>>(mut self, items: Vec<(I, Vec<(N, f32)>)>) -> Result<Self> {
-        let features = add_new(&mut self.items, items)?;
-        let (offsets, indices) = (self.seen.offsets().to_vec(), self.seen.indices().to_vec());
-        let values = self.seen.values().to_vec();
-        self.seen = SparseMatrix::from_parts(self.items.len(), offsets, indices, values);
-        Ok(Self { model: self.model.with_new_items(&features)?, ..self })
+    /// As [`add_users`](Self::add_users), of items.
+    pub fn add_items<N: AsRef<str>>(&mut self, items: &[(I, Vec<(N, f32)>)]) -> Result<()> {
+        let mut ids = self.items.clone();
+        let vectors = add_new(&mut ids, items, |features| self.model.item_from_features(features))?;
+        self.model.extend(&[], &vectors);
+        self.seen.grow(self.users.len(), ids.len());
+        self.items = ids;
+        Ok(())
     }
 }
 
-/// Adds ids, and gives what came with them.
-fn add_new<T: Id, X: Index, F>(ids: &mut Ids<T, X>, new: Vec<(T, F)>) -> Result<Vec<F>> {
-    let each = new.into_iter().map(|(id, features)| match ids.get(&id) {
-        Some(_) => Err(Error::argument(X::NAME, format!("{id}, which is known"), "one that is new")),
-        None => ids.insert(id).map(|_| features),
-    });
-    each.collect()
+/// Adds ids that are not there yet, and gives the vectors of what came with them, one after the other.
+fn add_new<T: Id, X: Index, F>(
+    ids: &mut Ids<T, X>,
+    new: &[(T, F)],
+    vector: impl Fn(&F) -> Result<Vec<f32>>,
+) -> Result<Vec<f32>> {
+    let mut vectors = vec![];
+    for (id, features) in new {
+        if ids.get(id).is_some() {
+            return Err(Error::argument(X::NAME, format!("{id}, which is known"), "one that is new"));
+        }
+        vectors.extend(vector(features).map_err(|error| error.within(format!("{} {id}", X::NAME)))?);
+        ids.insert(id.clone())?;
+    }
+    Ok(vectors)
 }

@@ -84,7 +84,7 @@ impl<M: StoredModel, U: Id, I: Id> Recommender<M, U, I> {
     /// A model and the interactions that it was fitted on.
     ///
     /// # Errors
-    /// If the model was fitted on another number of users or items.
+    /// If the model was fitted on another number of users or items, or on other values where it needs those again.
     pub fn new(model: M, interactions: &Interactions<U, I>) -> Result<Self> {
         let [users, items] = [interactions.users().len(), interactions.items().len()];
         if (model.user_count(), model.item_count()) != (users, items) {
@@ -95,6 +95,7 @@ impl<M: StoredModel, U: Id, I: Id> Recommender<M, U, I> {
                 format!("{users} and {items}, as in the interactions"),
             ));
         }
+        model.check_fitted_on(interactions.matrix())?;
         Ok(Self {
             model,
             users: interactions.users().clone(),

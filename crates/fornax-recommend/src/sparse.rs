@@ -107,6 +107,12 @@ impl<R: Index, C: Index> SparseMatrix<R, C> {
         Self { columns, offsets, indices, values, axes: PhantomData }
     }
 
+    /// Adds rows and columns without an entry, up to so many.
+    pub(crate) fn grow(&mut self, rows: usize, columns: usize) {
+        self.offsets.resize(rows + 1, self.indices.len());
+        self.columns = columns;
+    }
+
     /// The number of rows.
     pub fn rows(&self) -> usize {
         self.offsets.len() - 1

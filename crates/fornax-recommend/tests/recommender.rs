@@ -94,7 +94,11 @@ fn every_model_of_ratings_comes_back() {
     comes_back(Baseline::new().fit(&log).unwrap(), &log, ratings);
     comes_back(FunkSvd::new(5).fit(&log).unwrap(), &log, ratings);
     comes_back(SvdPlusPlus::new(5).fit(&log).unwrap(), &log, ratings);
-    comes_back(Als::new(5).compute_objective(true).fit(&log).unwrap(), &log, ratings);
+    comes_back(Als::new(5).compute_objective(true).fit(&log).unwrap(), &log, |recommender| {
+        let objectives = recommender.model().objectives().iter();
+        let objectives = objectives.map(|&objective| ("objective".to_owned(), objective as f32));
+        ratings(recommender).into_iter().chain(objectives).collect()
+    });
     comes_back(Nmf::new(5).fit(&log).unwrap(), &log, ratings);
     comes_back(SlopeOne::new().fit(&log).unwrap(), &log, ratings);
     comes_back(CoClustering::new().groups(4, 2).fit(&log).unwrap(), &log, ratings);
@@ -104,6 +108,21 @@ fn every_model_of_ratings_comes_back() {
         let similarity = Similarity::PearsonBaseline { shrinkage: 3.0 };
         comes_back(near.by_items(true).similarity(similarity).fit(&log).unwrap(), &log, ratings);
     }
+}
+
+#[test]
+fn a_model_of_other_ratings_is_refused() {
+    let log = log();
+    let half = log.map_values(|rating| rating / 2.0).unwrap();
+    let fault = |error: fornax_core::Error| {
+        assert!(error.to_string().contains("wanted 1 to 4, 2."), "{error}");
+    };
+    fault(Recommender::new(Baseline::new().fit(&half).unwrap(), &log).unwrap_err());
+    fault(Recommender::new(FunkSvd::new(2).fit(&half).unwrap(), &log).unwrap_err());
+    fault(Recommender::new(Neighbours::new(2).fit(&half).unwrap(), &log).unwrap_err());
+    let ease = Ease::new().binary(false).fit(&half).unwrap();
+    assert!(Recommender::new(ease, &log).unwrap_err().to_string().contains("fitted on other values"));
+    assert!(Recommender::new(Ease::new().fit(&half).unwrap(), &log).is_ok(), "values do not count");
 }
 
 #[test]
@@ -138,10 +157,11 @@ fn what_is_known_by_features_is_listed_and_comes_back() {
     let odd = [("parity 1", 1.0)];
     let wanted = recommender.recommend_to_new_user(&odd, 7).unwrap();
     let wanted: Vec<_> = wanted.into_iter().map(|(item, score)| (item.clone(), score)).collect();
-    let grown = recommender.clone().with_new_users(vec![(5, odd.to_vec()), (6, vec![])]).unwrap();
+    let mut grown = recommender.clone();
+    grown.add_users(&[(5, odd.to_vec()), (6, vec![])]).unwrap();
     let found: Vec<_> = grown.recommend(&5, 7).unwrap();
     assert!(found.iter().map(|(item, score)| ((*item).clone(), *score)).eq(wanted));
-    let grown = grown.with_new_items(vec![("new".to_owned(), vec![("kind 6", 1.0)])]).unwrap();
+    grown.add_items(&[("new".to_owned(), vec![("kind 6", 1.0)])]).unwrap();
     assert!(grown.recommend(&1000, 100).unwrap().iter().any(|(item, _)| *item == "new"));
     assert!(grown.similar_items("new", 3).unwrap().iter().all(|(item, _)| *item != "new"));
 
@@ -153,10 +173,17 @@ fn what_is_known_by_features_is_listed_and_comes_back() {
         assert_eq!(loaded.recommend(&user, 100).unwrap(), grown.recommend(&user, 100).unwrap());
     }
 
-    let again = recommender.clone().with_new_users(vec![(1000, odd.to_vec())]).unwrap_err().to_string();
+    let mut same = recommender.clone();
+    let again = same.add_users(&[(7, odd.to_vec()), (1000, odd.to_vec())]).unwrap_err().to_string();
     assert_eq!(again, "user: found 1000, which is known, wanted one that is new");
-    let twice = vec![("a".to_owned(), vec![("kind 6", 1.0)]), ("a".to_owned(), vec![])];
-    assert!(recommender.clone().with_new_items(twice).is_err());
+    let twice = [("a".to_owned(), vec![("kind 6", 1.0)]), ("a".to_owned(), vec![])];
+    assert!(same.add_items(&twice).is_err());
+    let unknown = same.add_items(&[("b".to_owned(), vec![("kind 99", 1.0)])]).unwrap_err().to_string();
+    assert!(unknown.starts_with("item b: feature: found kind 99"), "{unknown}");
+    assert_eq!(same.users().as_slice(), log.users().as_slice());
+    assert_eq!(same.items().as_slice(), log.items().as_slice());
+    assert_eq!(same.seen(), log.matrix());
+    assert_eq!(same.recommend(&1000, 9).unwrap(), recommender.recommend(&1000, 9).unwrap());
     assert!(recommender.recommend_to_new_user(&[("parity 2", 1.0)], 3).is_err());
 }
 

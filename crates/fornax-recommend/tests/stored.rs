@@ -198,6 +198,43 @@ fn settings_of_files_are_checked_as_those_of_models() {
     assert!(svd.contains("singular values: found [1.0], wanted 2 finite ones"), "{svd}");
 }
 
+#[test]
+fn parts_of_models_of_ratings_fit_the_ratings() {
+    let log = log(3, 4);
+    let ones = |shape: &[usize]| Array::from_vec(shape, vec![1.0; shape.iter().product()]).unwrap();
+    let baseline = |name: &'static str, shape: &[usize]| {
+        let model = Baseline::new().fit(&log).unwrap();
+        changed(model, &log, |_, arrays| put(arrays, name, ones(shape)))
+    };
+    assert!(baseline("users", &[4]).contains("users: found [4], wanted [3]"));
+    assert!(baseline("items", &[3]).contains("items: found [3], wanted [4]"));
+    let funk = changed(FunkSvd::new(2).fit(&log).unwrap(), &log, |_, arrays| {
+        put(arrays, "item biases", ones(&[2]));
+    });
+    assert!(funk.contains("item biases: found [2], wanted [4]"), "{funk}");
+    let slope = changed(SlopeOne::new().fit(&log).unwrap(), &log, |_, arrays| {
+        put(arrays, "deviations", ones(&[4, 3]));
+    });
+    assert!(slope.contains("deviations: found [4, 3], wanted [4, 4]"), "{slope}");
+    let near = |change: &dyn Fn(&mut Json, &mut Vec<(String, Array)>)| {
+        changed(Neighbours::new(2).by_items(true).fit(&log).unwrap(), &log, change)
+    };
+    assert!(near(&|header, _| header["settings"]["count"] = json!(0)).contains("neighbours: found 0"));
+    let other = near(&|header, _| header["settings"]["by_items"] = json!(false));
+    assert!(other.contains("similarities: found [4, 4], wanted [3, 3]"), "{other}");
+    let groups = |name: &'static str, values: Vec<i32>| {
+        let model = CoClustering::new().groups(2, 3).fit(&log).unwrap();
+        changed(model, &log, |_, arrays| put(arrays, name, Array::from(values.clone())))
+    };
+    assert!(groups("user groups", vec![0, 2, 1]).contains("user groups: found 2, wanted numbers below 2"));
+    assert!(groups("item groups", vec![0, -1, 1, 1]).contains("wanted numbers below 3"));
+    assert!(groups("item groups", vec![0, 1, 1]).contains("item groups: found 3, wanted 4"));
+    let many = changed(CoClustering::new().fit(&log).unwrap(), &log, |header, _| {
+        header["settings"] = json!([1, 1u64 << 40]);
+    });
+    assert!(many.contains("groups: found 1 of users, 1099511627776 of items"), "{many}");
+}
+
 /// An encoder that keeps nothing of a sequence, and one whose output is of another form.
 #[test]
 fn encoders_of_another_form_are_errors() {

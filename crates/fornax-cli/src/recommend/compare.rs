@@ -5,10 +5,10 @@ use std::time::Instant;
 
 use clap::Args;
 use fornax::Result;
-use fornax::device::DeviceName;
 use fornax::prelude::*;
 use fornax::recommend::{RankingReport, Split};
 
+use super::deep::On;
 use super::features::FeatureFiles;
 use super::input::Input;
 use super::models::{Fitting, Kind};
@@ -26,15 +26,14 @@ pub(super) struct Compare {
     /// Settings of models, with commas between: ials.factors=64,bpr.learning-rate=0.05.
     #[arg(long, value_name = "MODEL.SETTING=VALUE", value_delimiter = ',')]
     set: Vec<Assignment>,
-    /// Use the values of the log as weights or ratings, in models in which they can count; without it, every
-    /// interaction counts as 1.
+    /// Use the values of the log as weights, in models in which they can count; without it, every interaction counts
+    /// as 1. To models of ratings they are ratings, with it or without.
     #[arg(long)]
     weighted: bool,
     #[command(flatten)]
     features: FeatureFiles,
-    /// What neu-mf, two-tower and sas-rec are trained on: cpu, ndarray, flex, cuda or cuda:N.
-    #[arg(long, default_value = "cpu")]
-    device: DeviceName,
+    #[command(flatten)]
+    on: On,
     /// The share of each item's interactions that is held out.
     #[arg(long, default_value_t = 0.25)]
     held_out: f64,
@@ -57,13 +56,21 @@ impl Compare {
         let models: Vec<_> = self.models.iter().map(|&kind| (kind, assigned(&self.set, kind))).collect();
         check_assigned(&self.set, &self.models)?;
         let features = self.features.read(&self.models)?;
-        let log = self.input.read_weights(self.weighted)?;
-        models.iter().try_for_each(|(kind, settings)| kind.check(settings, &log))?;
-        features.print_unknown(&log);
+        let device = self.on.of(&self.models)?;
+        let log = self.input.read()?;
+        let counted = if self.weighted { log.clone() } else { log.map_values(|_| 1.0)? };
+        let of = |kind: Kind| if kind.rates() { &log } else { &counted };
+        models.iter().try_for_each(|(kind, settings)| kind.check(settings, of(*kind)))?;
+        features.check(&log)?;
         if self.last {
             check_times(&log, "--last holds out what comes last")?;
         }
-        let splits: Vec<Split> = (0..self.seeds).map(|seed| self.split(&log, seed)).collect::<Result<_>>()?;
+        // The same splits, with ratings for the models of these.
+        let [splits, rated] = [false, true].map(|rates| -> Result<Vec<Split>> {
+            let log = self.models.iter().find(|kind| kind.rates() == rates).map(|&kind| of(kind));
+            (0..self.seeds).filter_map(|seed| Some(self.split(log?, seed))).collect()
+        });
+        let (splits, rated) = (splits?, rated?);
         let [users, items] = [log.users().len(), log.items().len()];
         let held_out = match self.last {
             true => "each user's last one".into(),
@@ -82,9 +89,9 @@ impl Compare {
             let clock = Instant::now();
             let mut seconds = 0.0;
             let mut reports = vec![];
-            for (split, seed) in splits.iter().zip(0..) {
+            for (split, seed) in (if kind.rates() { &rated } else { &splits }).iter().zip(0..) {
                 let started = clock.elapsed();
-                let (weighted, device, features) = (self.weighted, self.device, &features);
+                let (weighted, features) = (self.weighted, &features);
                 let fitted =
                     kind.fit(settings, &split.train, &Fitting { weighted, seed, device, features })?;
                 seconds += (clock.elapsed() - started).as_secs_f64();
@@ -104,7 +111,7 @@ impl Compare {
             println!("{coverage:>10.3}{novelty:>9.2}{:>9.3}", seconds / reports.len() as f64);
         }
         let [users, items] = [0, 1].map(|side| {
-            splits
+            (if splits.is_empty() { &rated } else { &splits })
                 .iter()
                 .map(|split| [split.test.cold_users(), split.test.cold_items()][side].len())
                 .sum::<usize>()

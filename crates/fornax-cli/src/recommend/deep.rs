@@ -1,12 +1,36 @@
 //! Models that are trained on a device.
 
+use clap::Args;
+use fornax::device::DeviceName;
 use fornax::recommend::{NeuMf, SasRec, TwoTower};
-use fornax::{Backend, Result};
+use fornax::{Backend, Error, Result};
 
 use super::Log;
 use super::models::{Fitted, Fitting, Kind};
 use super::settings::Settings;
 use crate::device::{Job, dispatch};
+
+/// Where models are trained.
+#[derive(Args)]
+pub(super) struct On {
+    /// What neu-mf, two-tower and sas-rec are trained on: cpu, ndarray, flex, cuda or cuda:N [default: cpu].
+    #[arg(long)]
+    device: Option<DeviceName>,
+}
+
+impl On {
+    /// The device, if one of the models is trained on one.
+    pub(super) fn of(&self, models: &[Kind]) -> Result<DeviceName> {
+        match self.device {
+            None => "cpu".parse(),
+            Some(device) if models.iter().any(|model| model.is_deep()) => Ok(device),
+            Some(device) => {
+                let wanted = "none: neu-mf, two-tower and sas-rec alone are trained on a device";
+                Err(Error::argument("--device", device, wanted))
+            }
+        }
+    }
+}
 
 /// What is to be trained.
 pub(super) struct Deep<'a> {

@@ -77,13 +77,17 @@ impl Evaluate {
             report.cold_users(),
             report.cold_items()
         );
+        if self.leave_out_seen {
+            println!("seen by the model, left out: {}", all - log.len());
+        }
         if let Some(model) = model.ratings() {
+            if !self.input.has_values() {
+                println!("no RMSE: --value does not name the ratings");
+                return Ok(());
+            }
             let errors = RatingReport::of(model, &split)?.all();
             let (count, rmse, mae) = (errors.count(), errors.rmse(), errors.mae());
             println!("RMSE {rmse:.4}, MAE {mae:.4} of all {count} ratings, the cold ones too");
-        }
-        if self.leave_out_seen {
-            println!("seen by the model, left out: {}", all - log.len());
         }
         Ok(())
     }

@@ -53,15 +53,16 @@ impl FeatureFiles {
 impl NamedFeatures {
     /// Those of the users and items of a log.
     pub(super) fn of(&self, log: &Log) -> Result<(Option<Features<UserIndex>>, Option<Features<ItemIndex>>)> {
-        let known = |weights: &Weights| Ok(Features::of_known(log.users(), weights.clone())?.0.normalized());
-        let users = self.users.as_ref().map(known).transpose()?;
-        let known = |weights: &Weights| Ok(Features::of_known(log.items(), weights.clone())?.0.normalized());
-        let items = self.items.as_ref().map(known).transpose()?;
-        Ok((users, items))
+        let users = self.users.clone().map(|weights| Features::of_known(log.users(), weights)).transpose();
+        let items = self.items.clone().map(|weights| Features::of_known(log.items(), weights)).transpose();
+        let users = users.map_err(|error| error.within("--user-features"))?;
+        let items = items.map_err(|error| error.within("--item-features"))?;
+        Ok((users.map(|known| known.0.normalized()), items.map(|known| known.0.normalized())))
     }
 
-    /// A line for each side on what the log does not know.
-    pub(super) fn print_unknown(&self, log: &Log) {
+    /// That they are features of the users and items of a log; prints how many are of others.
+    pub(super) fn check(&self, log: &Log) -> Result<()> {
+        self.of(log)?;
         let users = self.users.iter().flatten().filter(|(id, ..)| log.users().get(id).is_none()).count();
         let items = self.items.iter().flatten().filter(|(id, ..)| log.items().get(id).is_none()).count();
         for (side, unknown) in [("users", users), ("items", items)] {
@@ -69,5 +70,6 @@ impl NamedFeatures {
                 println!("{unknown} features of {side} that the log does not know, left out");
             }
         }
+        Ok(())
     }
 }

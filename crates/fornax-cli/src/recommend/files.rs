@@ -4,9 +4,9 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use clap::Args;
-use fornax::device::DeviceName;
 use fornax::{Error, Result};
 
+use super::deep::On;
 use super::features::FeatureFiles;
 use super::input::Input;
 use super::models::{Fitting, Kind};
@@ -30,9 +30,8 @@ pub(super) struct Train {
     weighted: bool,
     #[command(flatten)]
     features: FeatureFiles,
-    /// What neu-mf, two-tower and sas-rec are trained on: cpu, ndarray, flex, cuda or cuda:N.
-    #[arg(long, default_value = "cpu")]
-    device: DeviceName,
+    #[command(flatten)]
+    on: On,
     /// The seed of what the model draws.
     #[arg(long, default_value_t = 0)]
     seed: u64,
@@ -52,24 +51,15 @@ pub(super) struct List {
     #[arg(long, value_delimiter = ',', conflicts_with = "users")]
     history: Vec<String>,
     /// In place of users: the features, with commas between, of someone who is known by them alone, to a model with
-    /// features of users; each a name, or a name, = and its weight.
-    #[arg(long, value_delimiter = ',', conflicts_with_all = ["users", "history"], value_parser = weighted)]
-    features: Vec<(String, f32)>,
+    /// features of users; each a name, or a name, = and its weight beside the others.
+    #[arg(long, value_delimiter = ',', conflicts_with_all = ["users", "history"])]
+    features: Vec<String>,
     /// Items of a list.
     #[arg(short, default_value = "10")]
     k: NonZeroUsize,
     /// Say with each item which of the user's items added most to its score.
     #[arg(long, conflicts_with_all = ["history", "features"])]
     explain: bool,
-}
-
-/// `NAME` or `NAME=WEIGHT`.
-fn weighted(text: &str) -> std::result::Result<(String, f32), String> {
-    let Some((name, weight)) = text.rsplit_once('=') else { return Ok((text.to_owned(), 1.0)) };
-    match weight.parse() {
-        Ok(weight) => Ok((name.to_owned(), weight)),
-        Err(_) => Err(format!("found {weight:?}, wanted a number behind {name}=")),
-    }
 }
 
 #[derive(Args)]
@@ -113,11 +103,13 @@ impl Train {
                 format!("a file in a folder that exists, not in {}", folder.display()),
             ));
         }
+        let device = self.on.of(&[self.model])?;
         let features = &self.features.read(&[self.model])?;
         let log = self.input.read_weights(self.weighted || self.model.rates())?;
-        features.print_unknown(&log);
+        self.model.check(&self.settings, &log)?;
+        features.check(&log)?;
         let clock = std::time::Instant::now();
-        let how = Fitting { weighted: self.weighted, seed: self.seed, device: self.device, features };
+        let how = Fitting { weighted: self.weighted, seed: self.seed, device, features };
         self.model.fit(&self.settings, &log, &how)?.save(&log, &self.output)?;
         let [users, items] = [log.users().len(), log.items().len()];
         let seconds = clock.elapsed().as_secs_f64();

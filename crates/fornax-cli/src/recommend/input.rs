@@ -57,6 +57,11 @@ impl Input {
         }
     }
 
+    /// Whether the log has values of its own.
+    pub(super) fn has_values(&self) -> bool {
+        self.path.is_dir() || self.value.is_some()
+    }
+
     /// The log with its values as weights, or with every value 1.
     pub(super) fn read_weights(&self, weighted: bool) -> Result<Log> {
         let log = self.read()?;

@@ -99,24 +99,53 @@ pub(super) struct Fitting<'a> {
     pub(super) features: &'a NamedFeatures,
 }
 
+/// What models have in common.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Family {
+    Ranking,
+    /// Trained on a device.
+    Deep,
+    Ratings,
+}
+
 impl Kind {
-    /// The models of ratings.
-    pub(super) const RATINGS: [Self; 10] = [
-        Self::Baseline,
-        Self::FunkSvd,
-        Self::Als,
-        Self::SvdPlusPlus,
-        Self::Nmf,
-        Self::SlopeOne,
-        Self::Knn,
-        Self::KnnMeans,
-        Self::KnnBaseline,
-        Self::CoClustering,
-    ];
+    fn family(self) -> Family {
+        match self {
+            Self::Popularity
+            | Self::PureSvd
+            | Self::Bpr
+            | Self::Warp
+            | Self::LogisticMf
+            | Self::Ials
+            | Self::Ease
+            | Self::MarkovChain => Family::Ranking,
+            Self::NeuMf | Self::TwoTower | Self::SasRec => Family::Deep,
+            Self::Baseline
+            | Self::FunkSvd
+            | Self::SvdPlusPlus
+            | Self::Als
+            | Self::Nmf
+            | Self::SlopeOne
+            | Self::Knn
+            | Self::KnnMeans
+            | Self::KnnBaseline
+            | Self::CoClustering => Family::Ratings,
+        }
+    }
 
     /// Whether values of the log are ratings to it.
     pub(super) fn rates(self) -> bool {
-        Self::RATINGS.contains(&self)
+        self.family() == Family::Ratings
+    }
+
+    /// The models of ratings.
+    pub(super) fn of_ratings() -> Vec<Self> {
+        Self::value_variants().iter().copied().filter(|kind| kind.rates()).collect()
+    }
+
+    /// Whether it is trained on a device.
+    pub(super) fn is_deep(self) -> bool {
+        self.family() == Family::Deep
     }
 
     /// Whether values of interactions count.
@@ -129,7 +158,7 @@ impl Kind {
         matches!(self, Self::Warp | Self::TwoTower)
     }
 
-    /// That the model has these settings, and the log what the model needs.
+    /// That the model has these settings, and the whole log what the model needs.
     pub(super) fn check(self, given: &Settings, log: &Log) -> Result<()> {
         self.settings(given)?;
         if let Self::SasRec | Self::MarkovChain = self {
@@ -141,9 +170,7 @@ impl Kind {
         }
         let values = log.matrix().values();
         if self.rates() && values.len() > 1 && values.iter().all(|value| *value == values[0]) {
-            let wanted = format!(
-                "ratings, as {self} needs them: their field by --value, and --weighted where it is an option"
-            );
+            let wanted = format!("ratings, as {self} needs them: --value names their field");
             return Err(Error::data("values of the log", format!("{} alone", values[0]), wanted));
         }
         Ok(())
@@ -151,12 +178,13 @@ impl Kind {
 
     /// The model of a log, with its defaults for what is not given.
     pub(super) fn fit(self, given: &Settings, log: &Log, how: &Fitting<'_>) -> Result<Box<dyn Fitted>> {
-        if self.rates() {
-            return Ok(self.fit_ratings(given, log, how.seed)?);
-        }
-        self.check(given, log)?;
-        let settings = self.settings(given)?;
-        self.fit_with(&settings, log, how).map_err(|error| error.within(self))
+        let settings = &self.settings(given)?;
+        let fitted = match self.family() {
+            Family::Ratings => return Ok(self.fit_ratings(given, log, how.seed)?),
+            Family::Deep => Deep { kind: self, settings, log, how }.fit(),
+            Family::Ranking => self.fit_with(settings, log, how),
+        };
+        fitted.map_err(|error| error.within(self))
     }
 
     /// A model of ratings.
@@ -169,7 +197,6 @@ impl Kind {
         log: &Log,
         seed: u64,
     ) -> Result<Box<dyn FittedRatings>> {
-        self.check(given, log)?;
         let settings = self.settings(given)?;
         self.rate_with(&settings, log, seed).map_err(|error| error.within(self))
     }
@@ -214,7 +241,7 @@ impl Kind {
                 Box::new(Ease::new().binary(!how.weighted).regularization(regularization).fit(log)?)
             }
             Self::MarkovChain => Box::new(MarkovChain::new().fit(log)?),
-            deep => Deep { kind: deep, settings, log, how }.fit()?,
+            other => unreachable!("{other} is no model of this family"),
         })
     }
 

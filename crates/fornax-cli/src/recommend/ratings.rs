@@ -23,7 +23,7 @@ pub(super) struct Ratings {
     #[arg(long, default_value_t = 0)]
     seed: u64,
     /// Models of ratings, with commas between; all of them if none is named.
-    #[arg(long, value_enum, value_delimiter = ',', default_values_t = Kind::RATINGS, hide_default_value = true)]
+    #[arg(long, value_enum, value_delimiter = ',', default_values_t = Kind::of_ratings(), hide_default_value = true)]
     models: Vec<Kind>,
     /// Settings of models, with commas between: funk-svd.factors=50,knn.by-items=true.
     #[arg(long, value_name = "MODEL.SETTING=VALUE", value_delimiter = ',')]
@@ -33,11 +33,12 @@ pub(super) struct Ratings {
 impl Ratings {
     pub(super) fn run(&self) -> Result<()> {
         if let Some(other) = self.models.iter().find(|kind| !kind.rates()) {
-            let names = Kind::RATINGS.map(|kind| kind.to_string()).join(", ");
-            return Err(Error::argument("--models", other, format!("some of {names}")));
+            let names: Vec<_> = Kind::of_ratings().iter().map(Kind::to_string).collect();
+            return Err(Error::argument("--models", other, format!("some of {}", names.join(", "))));
         }
         check_assigned(&self.set, &self.models)?;
         let log = self.input.read()?;
+        self.models.iter().try_for_each(|kind| kind.check(&assigned(&self.set, *kind), &log))?;
         let folds: Vec<Split> = log.folds(self.folds, self.seed)?.collect::<Result<_>>()?;
         println!(
             "{} ratings, {} folds; all held-out ones, unknown users and items too",

@@ -37,7 +37,7 @@ pub(super) trait Stored {
     fn recommend_from(&self, history: &[String], count: usize) -> Result<List<'_>>;
 
     /// Items for someone who has these features.
-    fn recommend_by_features(&self, features: &[(String, f32)], count: usize) -> Result<List<'_>>;
+    fn recommend_by_features(&self, features: &[String], count: usize) -> Result<List<'_>>;
 
     /// The model as one of ratings, if it is.
     fn ratings(&self) -> Option<&dyn Predict>;
@@ -94,6 +94,15 @@ pub(super) fn open(file: &Path) -> Result<Box<dyn Stored>> {
     })
 }
 
+/// The name of a feature, or a name and behind `=` its weight, where the whole is not known as a name.
+fn weighted(text: &str, known: impl Fn(&str) -> bool) -> (&str, f32) {
+    let apart = text.rsplit_once('=').and_then(|(name, weight)| Some((name, weight.parse().ok()?)));
+    match apart {
+        Some(apart) if !known(text) => apart,
+        _ => (text, 1.0),
+    }
+}
+
 /// A recommender and those of its questions that not every model can be asked.
 struct Asked<M> {
     recommender: Recommender<M>,
@@ -103,8 +112,9 @@ struct Asked<M> {
     items: Option<for<'a> fn(&'a Recommender<M>, &str, usize) -> Result<List<'a>>>,
     users: Option<for<'a> fn(&'a Recommender<M>, &str, usize) -> Result<List<'a>>>,
     reasons: Option<for<'a> fn(&'a Recommender<M>, &str, &str) -> Result<List<'a>>>,
-    features: Option<for<'a> fn(&'a Recommender<M>, &[(String, f32)], usize) -> Result<List<'a>>>,
+    features: Option<for<'a> fn(&'a Recommender<M>, &[String], usize) -> Result<List<'a>>>,
     ratings: Option<fn(&M) -> &dyn Predict>,
+    rating: Option<fn(&Recommender<M>, &str, &str) -> Result<f32>>,
 }
 
 impl<M: StoredModel> Asked<M> {
@@ -118,6 +128,7 @@ impl<M: StoredModel> Asked<M> {
             reasons: None,
             features: None,
             ratings: None,
+            rating: None,
         })
     }
 
@@ -125,14 +136,22 @@ impl<M: StoredModel> Asked<M> {
     where
         M: Predict,
     {
-        Self { ratings: Some(|model| model), ..self }
+        let rating = Some(Recommender::predict as fn(&Recommender<M>, &str, &str) -> _);
+        Self { ratings: Some(|model| model), rating, ..self }
     }
 
     fn knows_features(self) -> Self
     where
         M: ColdStart,
     {
-        Self { features: Some(|model, features, count| model.recommend_to_new_user(features, count)), ..self }
+        Self {
+            features: Some(|model, features, count| {
+                let known = |name: &str| model.model().user_from_features(&[(name, 1.0)]).is_ok();
+                let features: Vec<_> = features.iter().map(|text| weighted(text, known)).collect();
+                model.recommend_to_new_user(&features, count)
+            }),
+            ..self
+        }
     }
 
     fn folds_in(self) -> Self
@@ -209,7 +228,7 @@ impl<M: StoredModel> Stored for Asked<M> {
         ask(&self.recommender, &history, count)
     }
 
-    fn recommend_by_features(&self, features: &[(String, f32)], count: usize) -> Result<List<'_>> {
+    fn recommend_by_features(&self, features: &[String], count: usize) -> Result<List<'_>> {
         let wanted = "one that knows features: warp (light-fm) or two-tower";
         self.features.ok_or_else(|| Self::unfit(wanted))?(&self.recommender, features, count)
     }
@@ -219,9 +238,8 @@ impl<M: StoredModel> Stored for Asked<M> {
     }
 
     fn predict(&self, user: &str, item: &str) -> Result<f32> {
-        let ratings = self.ratings().ok_or_else(|| Self::unfit("one of ratings, as funk-svd or knn"))?;
-        let (users, items) = (self.recommender.users(), self.recommender.items());
-        Ok(ratings.predict(Some(users.expect(user)?), Some(items.expect(item)?)))
+        let wanted = "one of ratings, as funk-svd or knn";
+        self.rating.ok_or_else(|| Self::unfit(wanted))?(&self.recommender, user, item)
     }
 
     fn similar_items(&self, item: &str, count: usize) -> Result<List<'_>> {

@@ -9,7 +9,7 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
-use super::stored::{StoredModel, json, settings};
+use super::stored::{StoredModel, floats_of, json, settings};
 use crate::ids::{Index, ItemIndex, UserIndex};
 use crate::recommend::{
     Explain, FoldIn, Score, Scored, Similar, check, contributions, ranked, sorted_history,
@@ -173,16 +173,16 @@ impl StoredModel for EaseModel {
 
     fn from_parts(header: Json, arrays: &MappedArrays, seen: &UserItems) -> Result<Self> {
         let Header { binary } = settings(header)?;
-        let (shape, weights) = arrays.floats("weights")?;
-        if shape != [seen.columns(); 2] {
-            return Err(Error::mismatch(
-                "weights",
-                format!("{shape:?}"),
-                format!("{:?}", [seen.columns(); 2]),
-            ));
-        }
+        let weights = floats_of("weights", &[seen.columns(); 2], arrays)?;
         let matrix = if binary { seen.map_values(|_| 1.0)? } else { seen.clone() };
         Ok(Self { weights, matrix, binary })
+    }
+
+    fn check_fitted_on(&self, seen: &UserItems) -> Result<()> {
+        match self.binary || self.matrix == *seen {
+            true => Ok(()),
+            false => Err(Error::mismatch("model", "fitted on other values", "those of the interactions")),
+        }
     }
 }
 

@@ -6,6 +6,7 @@ use fornax_core::{Array, Error, Floats, Result};
 use fornax_data::archive::MappedArrays;
 use serde::{Deserialize, Serialize};
 
+use super::stored::floats_of;
 use crate::features::{Features, normalize};
 use crate::ids::{FeatureIndex, Ids, Index};
 
@@ -134,10 +135,7 @@ impl FeatureVectors {
                 return Err(Error::data("names of features", "one twice", "every name once"));
             }
         }
-        let (shape, vectors) = arrays.floats(name)?;
-        if shape != [names.len(), width] {
-            return Err(Error::shape(name, format!("{shape:?}"), format!("{:?}", [names.len(), width])));
-        }
+        let vectors = floats_of(name, &[names.len(), width], arrays)?;
         Ok(Self { names, normalized: stored.normalized, width, one, vectors })
     }
 }

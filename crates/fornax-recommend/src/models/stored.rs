@@ -1,6 +1,6 @@
 //! [`StoredModel`]: models that a [`Recommender`](crate::Recommender) writes to a file and reads.
 
-use fornax_core::{Array, Error, Result};
+use fornax_core::{Array, Error, Floats, Result};
 use fornax_data::archive::MappedArrays;
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value as Json;
@@ -22,6 +22,24 @@ pub trait StoredModel: Score + Sized {
     /// # Errors
     /// If the parts are not those of such a model.
     fn from_parts(settings: Json, arrays: &MappedArrays, seen: &UserItems) -> Result<Self>;
+
+    /// That these are the interactions that the model was fitted on, as far as [`from_parts`](Self::from_parts) relies on it; by
+    /// default it relies on their users and items alone.
+    ///
+    /// # Errors
+    /// If they are others.
+    fn check_fitted_on(&self, _seen: &UserItems) -> Result<()> {
+        Ok(())
+    }
+}
+
+/// An array of numbers of this very shape.
+pub(super) fn floats_of(name: &str, shape: &[usize], arrays: &MappedArrays) -> Result<Floats> {
+    let (found, values) = arrays.floats(name)?;
+    match found == shape {
+        true => Ok(values),
+        false => Err(Error::shape(name, format!("{found:?}"), format!("{shape:?}"))),
+    }
 }
 
 pub(super) fn json(settings: &impl Serialize) -> Json {

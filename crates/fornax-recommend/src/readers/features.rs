@@ -36,7 +36,12 @@ pub fn features<T: FromStr>(path: impl AsRef<Path>) -> Result<Vec<(T, String, f3
         let (id, name, weight) = match (record.get(0), record.get(1), record.len()) {
             (Some(id), Some(name), 2) => (id, name, 1.0),
             (Some(id), Some(name), 3) => {
-                (id, name, parse_number(record.get(2).unwrap_or_default(), path, line, "weight")?.0 as f32)
+                let weight = parse_number(record.get(2).unwrap_or_default(), path, line, "weight")?.0;
+                if !(weight as f32).is_finite() {
+                    let wanted = "a number of 32 bits";
+                    return Err(Error::format(path, format!("line {line}, weight"), weight, wanted));
+                }
+                (id, name, weight as f32)
             }
             (_, _, fields) => {
                 let wanted = "an id, a feature and perhaps its weight, with commas between";

@@ -79,8 +79,8 @@ impl ColdStart for LightFmModel {
         self.item_features.represent(features)
     }
 
-    fn extended(self, users: &[f32], items: &[f32]) -> Self {
-        Self { factors: self.factors.extended(users, items), ..self }
+    fn extend(&mut self, users: &[f32], items: &[f32]) {
+        self.factors = self.factors.extended(users, items);
     }
 }
 

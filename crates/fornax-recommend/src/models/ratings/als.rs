@@ -261,4 +261,8 @@ impl StoredModel for AlsModel {
     fn from_parts(header: Json, arrays: &MappedArrays, seen: &UserItems) -> Result<Self> {
         Ok(Self { objectives: settings(header)?, learnt: FittedFactors::from_arrays(arrays, seen)? })
     }
+
+    fn check_fitted_on(&self, seen: &UserItems) -> Result<()> {
+        self.learnt.scale.check(seen)
+    }
 }

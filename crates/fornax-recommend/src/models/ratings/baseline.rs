@@ -4,9 +4,9 @@ use fornax_core::{Array, Error, Floats, Result};
 use fornax_data::archive::MappedArrays;
 use serde_json::Value as Json;
 
-use super::{Scale, by_ratings, numbers_of};
+use super::{Scale, by_ratings};
 use crate::ids::{Index, ItemIndex, UserIndex};
-use crate::models::stored::{StoredModel, settings};
+use crate::models::stored::{StoredModel, floats_of, settings};
 use crate::sparse::{SparseMatrix, UserItems};
 
 /// `b_uv = mean + b_u + b_v`, where `b_v` is the sum of `r_uv - mean - b_u` over `item_regularization` and the number of the item's
@@ -140,8 +140,12 @@ impl StoredModel for BaselineModel {
 
     fn from_parts(header: Json, arrays: &MappedArrays, seen: &UserItems) -> Result<Self> {
         settings::<()>(header)?;
-        let users = numbers_of(ARRAYS[0], seen.rows(), arrays)?;
-        let items = numbers_of(ARRAYS[1], seen.columns(), arrays)?;
+        let users = floats_of(ARRAYS[0], &[seen.rows()], arrays)?;
+        let items = floats_of(ARRAYS[1], &[seen.columns()], arrays)?;
         Ok(Self { scale: Scale::of(seen)?, users, items })
+    }
+
+    fn check_fitted_on(&self, seen: &UserItems) -> Result<()> {
+        self.scale.check(seen)
     }
 }

@@ -3,10 +3,11 @@
 use fornax_core::{Array, Error, Floats, Philox, Result};
 use fornax_data::archive::MappedArrays;
 
-use super::{Scale, numbers_of};
+use super::Scale;
 use crate::ids::{Index, ItemIndex, UserIndex};
 use crate::models::factors::Factors;
 use crate::models::products::product;
+use crate::models::stored::floats_of;
 use crate::recommend::Score;
 use crate::sparse::UserItems;
 
@@ -93,8 +94,8 @@ impl FittedFactors {
         Ok(Self {
             scale: Scale::of(ratings)?,
             vectors: Factors::from_arrays(arrays, ratings)?,
-            user_biases: numbers_of(BIASES[0], ratings.rows(), arrays)?,
-            item_biases: numbers_of(BIASES[1], ratings.columns(), arrays)?,
+            user_biases: floats_of(BIASES[0], &[ratings.rows()], arrays)?,
+            item_biases: floats_of(BIASES[1], &[ratings.columns()], arrays)?,
         })
     }
 }
@@ -117,7 +118,7 @@ macro_rules! by_fitted_factors {
                 self.learnt.scale
             }
 
-            /// The vectors `p_u` of users and `q_v` of items, without the biases.
+            /// The vectors of users and items, without the biases.
             pub fn factors(&self) -> &crate::Factors {
                 &self.learnt.vectors
             }

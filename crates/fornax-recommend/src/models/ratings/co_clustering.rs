@@ -81,7 +81,7 @@ impl CoClustering {
     /// Fits the groups.
     ///
     /// # Errors
-    /// If there is no group or no rating.
+    /// If there is no group or no rating, or there are more than 2^20 pairs of groups.
     pub fn fit(&self, ratings: &impl AsRef<UserItems>) -> Result<CoClusteringModel> {
         check_groups(self.groups)?;
         let matrix = ratings.as_ref();
@@ -117,7 +117,7 @@ impl CoClustering {
 }
 
 /// The most groups of users times groups of items.
-const MOST_PAIRS: usize = 1 << 24;
+const MOST_PAIRS: usize = 1 << 20;
 
 fn check_groups(groups: [usize; 2]) -> Result<()> {
     let [users, items] = groups;
@@ -239,5 +239,9 @@ impl StoredModel for CoClusteringModel {
         let mut model = Self { scale, users, items, pairs: vec![0.0; groups[0] * groups[1]] };
         model.average(seen);
         Ok(model)
+    }
+
+    fn check_fitted_on(&self, seen: &UserItems) -> Result<()> {
+        self.scale.check(seen)
     }
 }

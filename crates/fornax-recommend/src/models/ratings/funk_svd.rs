@@ -127,4 +127,8 @@ impl StoredModel for FunkSvdModel {
         settings::<()>(header)?;
         Ok(Self { learnt: FittedFactors::from_arrays(arrays, seen)? })
     }
+
+    fn check_fitted_on(&self, seen: &UserItems) -> Result<()> {
+        self.learnt.scale.check(seen)
+    }
 }

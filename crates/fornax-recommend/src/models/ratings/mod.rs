@@ -19,8 +19,7 @@ pub use nmf::{Nmf, NmfModel};
 pub use slope_one::{SlopeOne, SlopeOneModel};
 pub use svd_plus_plus::{SvdPlusPlus, SvdPlusPlusModel};
 
-use fornax_core::{Array, Error, Floats, Result};
-use fornax_data::archive::MappedArrays;
+use fornax_core::{Array, Error, Result};
 
 use super::factors::check_most;
 use crate::ids::{Index, ItemIndex, UserIndex};
@@ -51,6 +50,16 @@ impl Scale {
         let (least, most) =
             values.iter().fold((values[0], values[0]), |(least, most), &x| (x.min(least), x.max(most)));
         Ok(Self { mean: sum / values.len() as f64, least, most })
+    }
+
+    /// That a model, which falls back on these ratings, was fitted on them.
+    fn check(self, ratings: &UserItems) -> Result<()> {
+        let of = |scale: Self| format!("{} to {}, {:.4} in the mean", scale.least, scale.most, scale.mean);
+        let wanted = Self::of(ratings)?;
+        match self == wanted {
+            true => Ok(()),
+            false => Err(Error::mismatch("ratings that the model was fitted on", of(self), of(wanted))),
+        }
     }
 
     fn clip(self, rating: f64) -> f32 {
@@ -99,24 +108,6 @@ use by_ratings;
 /// A matrix of a number for each pair of `count` things, as an array of a file.
 fn pairs_array(name: &str, count: usize, values: &[f32]) -> (String, Array) {
     (name.to_owned(), Array::from_vec([count, count], values.to_vec()).expect("a number for each pair"))
-}
-
-/// What [`pairs_array`] gave.
-fn pairs_of(name: &str, count: usize, arrays: &MappedArrays) -> Result<Floats> {
-    let (shape, values) = arrays.floats(name)?;
-    match shape == [count, count] {
-        true => Ok(values),
-        false => Err(Error::shape(name, format!("{shape:?}"), format!("{:?}", [count, count]))),
-    }
-}
-
-/// An array of a file with a number for each of `count` users or items.
-fn numbers_of(name: &str, count: usize, arrays: &MappedArrays) -> Result<Floats> {
-    let (shape, values) = arrays.floats(name)?;
-    match shape == [count] {
-        true => Ok(values),
-        false => Err(Error::shape(name, format!("{shape:?}"), format!("{:?}", [count]))),
-    }
 }
 
 /// The mean of the ratings of each row, `overall` where there is none.

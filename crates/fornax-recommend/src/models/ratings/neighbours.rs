@@ -6,9 +6,9 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
-use super::{Baseline, BaselineModel, Scale, by_ratings, check_memory, means, pairs_array, pairs_of};
+use super::{Baseline, BaselineModel, Scale, by_ratings, check_memory, means, pairs_array};
 use crate::ids::{Index, ItemIndex, UserIndex};
-use crate::models::stored::{StoredModel, json, settings};
+use crate::models::stored::{StoredModel, floats_of, json, settings};
 use crate::sparse::{SparseMatrix, UserItems};
 
 /// How alike two users (or items) are, over the ratings that both have; 0 where that is none.
@@ -73,7 +73,8 @@ pub struct Neighbours {
 pub struct NeighboursModel {
     scale: Scale,
     settings: Stored,
-    baseline: BaselineModel,
+    /// Where ratings are counted from it.
+    baseline: Option<BaselineModel>,
     /// The mean of each of those compared.
     means: Vec<f64>,
     similarities: Floats,
@@ -144,6 +145,7 @@ impl Neighbours {
         let similarities = self.similarities(&rows, &columns, at).into();
         let settings = Stored { count: self.count, by_items: self.by_items, centering: self.centering };
         let means = means(&rows, scale.mean);
+        let baseline = (self.centering == Centering::Baseline).then_some(baseline);
         Ok(NeighboursModel { scale, settings, baseline, means, similarities, ratings: columns })
     }
 
@@ -233,9 +235,14 @@ impl NeighboursModel {
             Centering::Baseline => {
                 let by_items = self.settings.by_items;
                 let (user, item) = if by_items { (other, compared) } else { (compared, other) };
-                self.baseline.rating(Some(UserIndex::new(user)), Some(ItemIndex::new(item)))
+                self.around(Some(UserIndex::new(user)), Some(ItemIndex::new(item)))
             }
         }
+    }
+
+    /// The baseline, which is there where ratings are counted from it.
+    fn around(&self, user: Option<UserIndex>, item: Option<ItemIndex>) -> f64 {
+        self.baseline.as_ref().map_or(self.scale.mean, |baseline| baseline.rating(user, item))
     }
 
     fn rating(&self, user: Option<UserIndex>, item: Option<ItemIndex>) -> f64 {
@@ -244,10 +251,7 @@ impl NeighboursModel {
         let [compared, other] = if by_items { [numbers[1], numbers[0]] } else { numbers };
         let compared = compared.filter(|&at| at < self.means.len());
         let Some((compared, other)) = compared.zip(other.filter(|&at| at < self.ratings.rows())) else {
-            return match centering {
-                Centering::Baseline => self.baseline.rating(user, item),
-                _ => self.scale.mean,
-            };
+            return self.around(user, item);
         };
         let (compared, other) = (compared as u32, other as u32);
         let similarities = &self.similarities[compared as usize * self.means.len()..][..self.means.len()];
@@ -288,7 +292,9 @@ impl StoredModel for NeighboursModel {
     const KIND: &'static str = "neighbours";
 
     fn parts(&self) -> (Json, Vec<(String, Array)>) {
-        (json(&self.settings), vec![pairs_array("similarities", self.means.len(), &self.similarities)])
+        let mut arrays = vec![pairs_array("similarities", self.means.len(), &self.similarities)];
+        arrays.extend(self.baseline.iter().flat_map(|baseline| baseline.parts().1));
+        (json(&self.settings), arrays)
     }
 
     fn from_parts(header: Json, arrays: &MappedArrays, seen: &UserItems) -> Result<Self> {
@@ -298,13 +304,21 @@ impl StoredModel for NeighboursModel {
         }
         let scale = Scale::of(seen)?;
         let (rows, ratings) = compared(seen, kept.by_items);
+        let baseline = match kept.centering {
+            Centering::Baseline => Some(BaselineModel::from_parts(Json::Null, arrays, seen)?),
+            _ => None,
+        };
         Ok(Self {
             scale,
             settings: kept,
-            baseline: Baseline::new().fit(seen)?,
+            baseline,
             means: means(&rows, scale.mean),
-            similarities: pairs_of("similarities", rows.rows(), arrays)?,
+            similarities: floats_of("similarities", &[rows.rows(); 2], arrays)?,
             ratings,
         })
+    }
+
+    fn check_fitted_on(&self, seen: &UserItems) -> Result<()> {
+        self.scale.check(seen)
     }
 }

@@ -165,4 +165,8 @@ impl StoredModel for NmfModel {
         settings::<()>(header)?;
         Ok(Self { scale: Scale::of(seen)?, factors: Factors::from_arrays(arrays, seen)? })
     }
+
+    fn check_fitted_on(&self, seen: &UserItems) -> Result<()> {
+        self.scale.check(seen)
+    }
 }

@@ -5,9 +5,9 @@ use fornax_data::archive::MappedArrays;
 use rayon::prelude::*;
 use serde_json::Value as Json;
 
-use super::{Scale, by_ratings, check_memory, means, pairs_array, pairs_of};
+use super::{Scale, by_ratings, check_memory, means, pairs_array};
 use crate::ids::{Index, ItemIndex, UserIndex};
-use crate::models::stored::{StoredModel, settings};
+use crate::models::stored::{StoredModel, floats_of, settings};
 use crate::sparse::UserItems;
 
 /// `r_uv = mean_u + mean over the items w of the user that someone rated beside v of dev(v, w)`, where `dev(v, w)` is the mean
@@ -123,6 +123,10 @@ impl StoredModel for SlopeOneModel {
 
     fn from_parts(header: Json, arrays: &MappedArrays, seen: &UserItems) -> Result<Self> {
         settings::<()>(header)?;
-        Ok(Self::of(Scale::of(seen)?, seen, pairs_of("deviations", seen.columns(), arrays)?))
+        Ok(Self::of(Scale::of(seen)?, seen, floats_of("deviations", &[seen.columns(); 2], arrays)?))
+    }
+
+    fn check_fitted_on(&self, seen: &UserItems) -> Result<()> {
+        self.scale.check(seen)
     }
 }

@@ -167,4 +167,8 @@ impl StoredModel for SvdPlusPlusModel {
         settings::<()>(header)?;
         Ok(Self { learnt: FittedFactors::from_arrays(arrays, seen)? })
     }
+
+    fn check_fitted_on(&self, seen: &UserItems) -> Result<()> {
+        self.learnt.scale.check(seen)
+    }
 }

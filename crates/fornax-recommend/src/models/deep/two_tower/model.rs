@@ -110,8 +110,8 @@ impl ColdStart for TwoTowerModel {
         self.towers[1].vector(features)
     }
 
-    fn extended(self, users: &[f32], items: &[f32]) -> Self {
-        Self { factors: self.factors.extended(users, items), ..self }
+    fn extend(&mut self, users: &[f32], items: &[f32]) {
+        self.factors = self.factors.extended(users, items);
     }
 }
 
