@@ -290,10 +290,11 @@ fn features_make_lists_for_who_is_new() {
         .unwrap();
     std::fs::write(folder.join("items.csv"), "tea,cup\nmilk,cup,0.5\nrum,glass\nlime,\"glass\"\n").unwrap();
     let features = "--user-features users.csv --item-features items.csv";
-    for model in
-        ["warp --factors 4 --regularization 0", "two-tower --factors 4 --learning-rate 0.02 --iterations 100"]
-    {
-        let train = format!("recommend train log.csv --output m --model {model} {features} --device cpu");
+    for model in [
+        "warp --factors 4 --regularization 0",
+        "two-tower --factors 4 --learning-rate 0.02 --iterations 100 --device cpu",
+    ] {
+        let train = format!("recommend train log.csv --output m --model {model} {features}");
         let said = fornax(folder, &train).unwrap();
         assert!(
             said.starts_with("1 features of users that the log does not know, left out\n5 users"),
