@@ -8,12 +8,14 @@ use fornax::{Error, Result};
 
 use super::Log;
 use super::models::Kind;
+use super::settings::Settings;
 
 /// Where features are.
 #[derive(Args)]
 pub(super) struct FeatureFiles {
     /// Features of users, for warp and two-tower: a file with a line `user,feature` or `user,feature,weight` for each.
-    /// The weights of a user, and 1 for being that user, are divided by their sum.
+    /// The weights of a user, and 1 for being that user, are divided by their sum. The regularization of warp is then
+    /// 0.01 where it is not given.
     #[arg(long, value_name = "FILE")]
     user_features: Option<PathBuf>,
     /// Features of items, likewise.
@@ -51,6 +53,13 @@ impl FeatureFiles {
 }
 
 impl NamedFeatures {
+    /// The settings of a model whose defaults are others with features: vectors that many share are in many steps.
+    pub(super) fn defaults(&self, kind: Kind) -> Settings {
+        let given = self.users.is_some() || self.items.is_some();
+        let regularization = (given && kind == Kind::Warp).then_some(0.01);
+        Settings { regularization, ..Settings::default() }
+    }
+
     /// Those of the users and items of a log.
     pub(super) fn of(&self, log: &Log) -> Result<(Option<Features<UserIndex>>, Option<Features<ItemIndex>>)> {
         let users = self.users.clone().map(|weights| Features::of_known(log.users(), weights)).transpose();

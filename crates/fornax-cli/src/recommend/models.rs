@@ -178,7 +178,7 @@ impl Kind {
 
     /// The model of a log, with its defaults for what is not given.
     pub(super) fn fit(self, given: &Settings, log: &Log, how: &Fitting<'_>) -> Result<Box<dyn Fitted>> {
-        let settings = &self.settings(given)?;
+        let settings = &self.settings(&given.clone().or(how.features.defaults(self)))?;
         let fitted = match self.family() {
             Family::Ratings => return Ok(self.fit_ratings(given, log, how.seed)?),
             Family::Deep => Deep { kind: self, settings, log, how }.fit(),
