@@ -96,8 +96,9 @@ fn broken_files_of_factors_are_errors_or_models() {
 
 fn rating<M: StoredModel + Predict>(stored: &Stored<M>) -> Result<()> {
     let (users, items) = (stored.users().as_slice(), &stored.items().as_slice()[..3]);
-    let each = users.iter().flat_map(|user| items.iter().map(move |item| stored.predict(user, &item[..])));
-    each.map(|rating| rating.map(drop)).collect()
+    let mut each =
+        users.iter().flat_map(|user| items.iter().map(move |item| stored.predict(user, &item[..])));
+    each.try_for_each(|rating| rating.map(drop))
 }
 
 #[test]

@@ -100,8 +100,32 @@ impl FittedFactors {
     }
 }
 
-/// Gives a model that has [`FittedFactors`] in `learnt` what follows from them.
+/// Gives a model that has [`FittedFactors`] in `learnt` what follows from them; one that has nothing else, its file too.
 macro_rules! by_fitted_factors {
+    ($model:ident, $kind:literal) => {
+        crate::models::ratings::biased_factors::by_fitted_factors!($model);
+
+        impl crate::models::StoredModel for $model {
+            const KIND: &'static str = $kind;
+
+            fn parts(&self) -> (serde_json::Value, Vec<(String, fornax_core::Array)>) {
+                (serde_json::Value::Null, self.learnt.arrays())
+            }
+
+            fn from_parts(
+                header: serde_json::Value,
+                arrays: &fornax_data::archive::MappedArrays,
+                seen: &crate::UserItems,
+            ) -> fornax_core::Result<Self> {
+                crate::models::stored::settings::<()>(header)?;
+                Ok(Self { learnt: FittedFactors::from_arrays(arrays, seen)? })
+            }
+
+            fn check_fitted_on(&self, seen: &crate::UserItems) -> fornax_core::Result<()> {
+                self.learnt.scale.check(seen)
+            }
+        }
+    };
     ($model:ident) => {
         crate::models::ratings::by_ratings!($model);
 

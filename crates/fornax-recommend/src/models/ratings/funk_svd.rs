@@ -1,15 +1,12 @@
 //! [`FunkSvd`]: a factorization of the known ratings alone, by stochastic gradient descent (Funk 2006; Koren, Bell and Volinsky
 //! 2009). It is no singular value decomposition, whatever its name says.
 
-use fornax_core::{Array, Philox, Result};
-use fornax_data::archive::MappedArrays;
-use serde_json::Value as Json;
+use fornax_core::{Philox, Result};
 
 use super::biased_factors::{BiasedFactors, FittedFactors, by_fitted_factors};
 use super::{check_factors, check_step};
 use crate::ids::{Index, UserIndex};
 use crate::models::products::product;
-use crate::models::stored::{StoredModel, settings};
 use crate::sparse::UserItems;
 
 /// `r_uv = mean + b_u + b_v + p_u · q_v`, by steps against the gradient of `(r - r_uv)² + regularization (b_u² + b_v² + |p_u|² + |q_v|²)` of
@@ -42,7 +39,7 @@ pub struct FunkSvdModel {
     learnt: FittedFactors,
 }
 
-by_fitted_factors!(FunkSvdModel);
+by_fitted_factors!(FunkSvdModel, "funk-svd");
 
 impl FunkSvd {
     /// With so many factors; Surprise's default is 100.
@@ -113,22 +110,5 @@ impl FunkSvd {
                 *q += rate * (error * before - decay * *q);
             }
         }
-    }
-}
-
-impl StoredModel for FunkSvdModel {
-    const KIND: &'static str = "funk-svd";
-
-    fn parts(&self) -> (Json, Vec<(String, Array)>) {
-        (Json::Null, self.learnt.arrays())
-    }
-
-    fn from_parts(header: Json, arrays: &MappedArrays, seen: &UserItems) -> Result<Self> {
-        settings::<()>(header)?;
-        Ok(Self { learnt: FittedFactors::from_arrays(arrays, seen)? })
-    }
-
-    fn check_fitted_on(&self, seen: &UserItems) -> Result<()> {
-        self.learnt.scale.check(seen)
     }
 }

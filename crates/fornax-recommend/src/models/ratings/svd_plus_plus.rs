@@ -1,14 +1,11 @@
 //! [`SvdPlusPlus`]: a factorization of ratings in which it also counts what someone rated at all (Koren 2008).
 
-use fornax_core::{Array, Philox, Result};
-use fornax_data::archive::MappedArrays;
-use serde_json::Value as Json;
+use fornax_core::{Philox, Result};
 
 use super::biased_factors::{BiasedFactors, FittedFactors, by_fitted_factors, draw};
 use super::{check_factors, check_step};
 use crate::ids::{Index, UserIndex};
 use crate::models::products::product;
-use crate::models::stored::{StoredModel, settings};
 use crate::sparse::UserItems;
 
 /// `r_uv = mean + b_u + b_v + q_v · (p_u + |N_u|^(-1/2) sum of y_w for w in N_u)` with the items `N_u` that the user rated, by stochastic
@@ -47,7 +44,7 @@ pub struct SvdPlusPlusModel {
     learnt: FittedFactors,
 }
 
-by_fitted_factors!(SvdPlusPlusModel);
+by_fitted_factors!(SvdPlusPlusModel, "svd++");
 
 impl SvdPlusPlus {
     /// With so many factors; Surprise's default is 20.
@@ -153,22 +150,5 @@ fn add_implicit(rated: &[u32], implicit: &[f32], to: &mut [f32]) {
     for &item in rated {
         let y = &implicit[item as usize * to.len()..][..to.len()];
         to.iter_mut().zip(y).for_each(|(to, y)| *to += inverse * y);
-    }
-}
-
-impl StoredModel for SvdPlusPlusModel {
-    const KIND: &'static str = "svd++";
-
-    fn parts(&self) -> (Json, Vec<(String, Array)>) {
-        (Json::Null, self.learnt.arrays())
-    }
-
-    fn from_parts(header: Json, arrays: &MappedArrays, seen: &UserItems) -> Result<Self> {
-        settings::<()>(header)?;
-        Ok(Self { learnt: FittedFactors::from_arrays(arrays, seen)? })
-    }
-
-    fn check_fitted_on(&self, seen: &UserItems) -> Result<()> {
-        self.learnt.scale.check(seen)
     }
 }
