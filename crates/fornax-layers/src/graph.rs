@@ -6,8 +6,7 @@ use std::ops::Range;
 use fornax_core::{Autodiff, Backend, DynTensor, Error, Philox, Result, Value};
 
 use crate::layer::WeightSpec;
-use crate::layer::{Effects, Fusion};
-use crate::layers::Windows;
+use crate::layer::{Effects, Fusion, PoolingBehind};
 use crate::node::{Entry, Node, snake_case};
 use crate::{Context, Shape, WeightSpecs};
 
@@ -49,8 +48,8 @@ pub(crate) struct Call {
 #[derive(Clone, Debug)]
 enum Fused {
     No,
-    /// It also takes the maxima of these windows, which is another call.
-    Pools(Windows),
+    /// It also computes the pooling of another call.
+    Pools(PoolingBehind),
     /// It is the pooling that a call before has done.
     Done,
 }
@@ -169,7 +168,7 @@ impl<B: Backend> Graph<B> {
             let arguments: Vec<Value<C>> = arguments.collect();
             let pooling = match &call.fused {
                 Fused::No => None,
-                Fused::Pools(windows) => Some(windows),
+                Fused::Pools(pooling) => Some(pooling),
                 Fused::Done => {
                     slots.extend(arguments.into_iter().map(Some));
                     continue;
@@ -268,16 +267,18 @@ fn fuse_pooling<B: Backend>(layers: &[Member<B>], calls: &mut [Call], outputs: &
     let uses = |slot: Slot| inputs.clone().chain(outputs).filter(|&&other| other == slot).count();
     let fusion = |call: &Call| layers[call.layer].node.fusion();
     let mut pairs = vec![];
-    for (at, call) in calls.iter().enumerate() {
+    let can_pool = |call: &Call| matches!(fusion(call), Fusion::BeforePooling);
+    for (at, call) in calls.iter().enumerate().filter(|(_, call)| can_pool(call)) {
         let slot = call.outputs.start;
         let next = calls.iter().position(|next| next.inputs == [slot]);
-        let (Fusion::BeforePooling, Some(next), 1) = (fusion(call), next, uses(slot)) else { continue };
+        let (Some(next), 1) = (next, uses(slot)) else { continue };
         if let Fusion::MaxPooling(windows) = fusion(&calls[next]) {
             pairs.push((at, next, windows));
         }
     }
     for (at, next, windows) in pairs {
-        calls[at].fused = Fused::Pools(windows);
+        let place = layers[calls[next].layer].place();
+        calls[at].fused = Fused::Pools(PoolingBehind { windows, place });
         calls[next].fused = Fused::Done;
     }
 }
@@ -323,4 +324,40 @@ pub(crate) fn root_context<'a, B: Backend>(
     effects: &'a mut Effects<B>,
 ) -> Context<'a, B> {
     Context { names: &[], weights, base: 0, training, trainable: true, random, effects, pooling: None }
+}
+
+#[cfg(all(test, feature = "flex"))]
+mod tests {
+    use fornax_core::{Flex, ops::Activation};
+
+    use super::Fused;
+    use crate::layers::{AveragePooling2D, Conv2D, MaxPooling2D};
+    use crate::{Apply, Functional, Sequential, Symbolic, input};
+
+    fn conv() -> Conv2D {
+        Conv2D::new(2, 3).activation(Activation::Relu)
+    }
+
+    #[test]
+    fn a_pooling_that_is_the_only_use_of_a_convolution_is_computed_with_it() {
+        let pooled = Sequential::<Flex>::new([6, 6, 1]).add(conv()).add(MaxPooling2D::new(2));
+        let calls = pooled.build().unwrap().graph.calls;
+        assert!(matches!(&calls[0].fused, Fused::Pools(behind) if behind.place.contains("MaxPooling2D")));
+        assert!(matches!(calls[1].fused, Fused::Done));
+
+        let mean = Sequential::<Flex>::new([6, 6, 1]).add(conv()).add(AveragePooling2D::new(2));
+        let soft = Conv2D::new(2, 3).activation(Activation::Softmax);
+        let soft = Sequential::<Flex>::new([6, 6, 1]).add(soft).add(MaxPooling2D::new(2));
+        for other in [mean, soft] {
+            assert!(other.build().unwrap().graph.calls.iter().all(|call| matches!(call.fused, Fused::No)));
+        }
+        let x: Symbolic<Flex> = input([6, 6, 1]);
+        let y = conv().apply(&x).unwrap();
+        let [a, b] = [2, 4].map(|size| MaxPooling2D::new(size).apply(&y).unwrap());
+        let twice = Functional::new([&x], [&a, &b]).build().unwrap();
+        let output = Functional::new([&x], [&y, &a]).build().unwrap();
+        for other in [twice, output] {
+            assert!(other.graph.calls.iter().all(|call| matches!(call.fused, Fused::No)));
+        }
+    }
 }

@@ -255,8 +255,16 @@ pub struct Context<'a, B: Backend> {
     pub(crate) trainable: bool,
     pub(crate) random: Philox,
     pub(crate) effects: &'a mut Effects<B>,
-    /// The windows over the layer's output of which it takes the maxima, of a layer that says it can.
-    pub(crate) pooling: Option<&'a Windows>,
+    /// The pooling of the layer's output, of a layer that says it can.
+    pub(crate) pooling: Option<&'a PoolingBehind>,
+}
+
+/// A max pooling that the layer before it computes.
+#[derive(Clone, Debug)]
+pub(crate) struct PoolingBehind {
+    pub(crate) windows: Windows,
+    /// What errors call the layer of the pooling.
+    pub(crate) place: String,
 }
 
 /// What a forward pass leaves beside its outputs.

@@ -80,3 +80,15 @@ fn what_is_pooled_twice_or_used_beside_is_there() {
         assert_eq!(*found, most);
     }
 }
+
+#[test]
+fn a_window_that_does_not_fit_is_the_fault_of_the_pooling() {
+    let network = fornax_layers::Sequential::<Flex>::new([None, None, Some(1)])
+        .add(Conv2D::new(2, 3))
+        .add(fornax_layers::LayerExt::named(MaxPooling2D::new(4), "pool_3"))
+        .build()
+        .unwrap();
+    let x = Array::from_vec([1, 5, 5, 1], distinct_values(25, 2)).unwrap();
+    let error = network.infer(vec![Value::from_array(&x, network.device())]).unwrap_err().to_string();
+    assert!(error.contains("layer pool_3 (MaxPooling2D): input axis 1: found length 3"), "{error}");
+}

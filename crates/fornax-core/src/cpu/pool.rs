@@ -226,7 +226,8 @@ impl MaxWindows {
         let plan = Plan::new(shape, window);
         let apart = (0..3).all(|axis| plan.stride[axis] >= plan.size[axis]);
         let [_, result] = plan.lengths();
-        let fits = plan.size.iter().product::<usize>() <= 1 << u8::BITS;
+        let pixels = plan.size.iter().zip(&plan.input).map(|(&size, &input)| size.min(input));
+        let fits = pixels.product::<usize>() <= 1 << u8::BITS;
         (apart && fits && result > 0).then(|| Self { windows: plan.windows(), channels: plan.channels })
     }
 
@@ -303,17 +304,22 @@ simd_fn! {
         for &pixel in windows.uncovered.iter().flatten() {
             dx[pixel..][..channels].fill(0.0);
         }
-        let mut kept = vec![0.0; channels];
-        for window in 0..windows.ends.len() {
-            let [y, dy] = [y, dy].map(|values| &values[window * channels..][..channels]);
-            let places = &places[window * channels..][..channels];
-            for (((kept, sum), &y), &dy) in kept.iter_mut().zip(&mut *sums).zip(y).zip(dy) {
-                *kept = if !relu || y > 0.0 { dy } else { 0.0 };
+        let mut kept = [0.0; 64];
+        let windows_and_channels =
+            (0..windows.ends.len()).flat_map(|window| (0..channels).step_by(64).map(move |first| (window, first)));
+        for (window, first) in windows_and_channels {
+            let (width, at) = ((channels - first).min(64), window * channels + first);
+            let (kept, sums) = (&mut kept[..width], &mut sums[first..][..width]);
+            for (((kept, sum), &y), &dy) in kept.iter_mut().zip(sums).zip(&y[at..]).zip(&dy[at..]) {
+                // Nothing is equal to a maximum that is no number.
+                *kept = if y > 0.0 || !(relu || y.is_nan()) { dy } else { 0.0 };
                 *sum += *kept;
             }
             for (number, &pixel) in windows.pixels(window).iter().enumerate() {
-                for ((dx, &place), &kept) in dx[pixel..][..channels].iter_mut().zip(places).zip(&kept) {
-                    *dx = if usize::from(place) == number { kept } else { 0.0 };
+                let number = number as u8;
+                let dx = dx[pixel + first..][..width].iter_mut();
+                for ((dx, &place), &kept) in dx.zip(&places[at..]).zip(&*kept) {
+                    *dx = if place == number { kept } else { 0.0 };
                 }
             }
         }

@@ -42,10 +42,19 @@ pub(super) fn each<T: Send, R: Send>(
 /// Memory for `len` numbers of which every one will be written before it is read.
 ///
 /// In debug builds they are NaN, so that a number that is not written shows.
-#[allow(clippy::uninit_vec)]
 pub(super) fn unwritten(len: usize) -> Vec<f32> {
+    reserved(len, f32::NAN)
+}
+
+/// The same for bytes, which are 255 in debug builds.
+pub(super) fn unwritten_bytes(len: usize) -> Vec<u8> {
+    reserved(len, u8::MAX)
+}
+
+#[allow(clippy::uninit_vec)]
+fn reserved<T: Copy>(len: usize, in_debug: T) -> Vec<T> {
     if cfg!(debug_assertions) {
-        return vec![f32::NAN; len];
+        return vec![in_debug; len];
     }
     keep_freed_memory();
     let mut values = Vec::with_capacity(len);

@@ -56,13 +56,14 @@ pub struct ConvPool {
     pub pool: Window,
 }
 
-/// What a training step keeps of the output that was pooled.
+/// What a training step keeps of the output that was pooled: what [`ConvOps::conv_pool_kept`] gave goes to
+/// [`ConvOps::conv_pool_backward`] of the same backend and form.
 #[derive(Clone, Debug)]
 pub enum BeforePool<B: Burn> {
     /// All of it.
     Output(DynTensor<B>),
-    /// The number of each maximum in its window, row-major, on a CPU backend.
-    Places(Arc<[u8]>),
+    /// The number of each maximum among those of its window's pixels that are not padding, on a CPU backend.
+    Places(Arc<Vec<u8>>),
 }
 
 /// Convolutions on a backend: `x [n, spatial.., channels]`, `kernel [spatial.., channels / groups, filters]`,

@@ -1,7 +1,7 @@
 //! Convolution: one sum of products `x W dy`, of which the three maps are the partial sums.
 
-use fornax_core::ops::{Activation, ConvGeometry, ConvOps, ConvPool, PoolKind, Window};
-use fornax_core::{Autodiff, Backend, Flex, NdArray};
+use fornax_core::ops::{Activation, BeforePool, ConvGeometry, ConvOps, ConvPool, PoolKind, Window};
+use fornax_core::{Autodiff, Backend, DynTensor, Flex, NdArray, Philox};
 use fornax_testkit::{Oracle, assert_close, gradient::check_gradient};
 use proptest::prelude::*;
 
@@ -151,9 +151,24 @@ impl Case {
         ConvPool { activation, geometry: self.geometry.clone(), pool }
     }
 
+    /// Values of which many are equal, with sums that are exact.
+    fn ties(&self) -> [Point; 2] {
+        let few = |shape: &[usize], seed| {
+            let mut random = Philox::new(seed);
+            (shape.to_vec(), (0..shape.iter().product()).map(|_| random.below(3) as f32 - 1.0).collect())
+        };
+        [few(&self.x, 7), few(&self.kernel, 8)]
+    }
+
     /// Pooling in the operation is pooling behind it: the same maxima, and cotangents with and without a graph.
     fn check_pooled<B: Backend>(&self, form: &ConvPool) {
-        let [x, kernel, _] = self.points().map(|point| tensor::<B>(&point));
+        let [x, kernel, _] = self.points();
+        for [x, kernel] in [[x, kernel], self.ties()] {
+            self.check_pooled_at::<B>(form, [tensor(&x), tensor(&kernel)]);
+        }
+    }
+
+    fn check_pooled_at<B: Backend>(&self, form: &ConvPool, [x, kernel]: [DynTensor<B>; 2]) {
         let bias = tensor::<B>(&point(&[self.kernel[self.axes() + 1]], 4));
         let place =
             |what: &str| format!("{what} of {form:?} on {} of {self:?}", B::name(&Default::default()));
@@ -165,6 +180,10 @@ impl Case {
         assert_eq!(found.to_vec(), y.to_vec(), "{}", place("maxima"));
         let (kept, before) = B::conv_pool_kept(x.clone(), kernel.clone(), Some(bias.clone()), form);
         assert_eq!(kept.to_vec(), y.to_vec(), "{}", place("maxima beside places"));
+        let apart = pool.size.iter().zip(&pool.stride).all(|(size, stride)| size <= stride);
+        let fits = pool.size.iter().product::<usize>() <= 256;
+        let is_fused = apart && fits && activation != Activation::Tanh && !is_oracle::<B>();
+        assert_eq!(matches!(before, BeforePool::Places(_)), is_fused, "{}", place("places"));
 
         let dy = tensor::<B>(&point(&y.shape(), 6));
         let dwhole = B::pool_backward(whole.clone(), y.clone(), dy.clone(), pool, PoolKind::Max);
@@ -196,6 +215,20 @@ impl Case {
             assert_close(&found, &wanted.as_ref().unwrap().to_vec(), 2e-5, &place("gradient"));
         }
     }
+
+    /// The maxima, and the gradients of their sum, without a bias.
+    fn pooled_gradients<B: Backend>(&self, form: &ConvPool) -> [Vec<f32>; 3] {
+        let [x, kernel, _] = self.points().map(|point| tensor::<B>(&point).lift(true));
+        let y = Autodiff::<B>::conv_pool(x.clone(), kernel.clone(), None, form);
+        let values = y.clone().lower().to_vec();
+        let mut gradients = y.sum().backward();
+        [values, gradients.remove(&x).unwrap().to_vec(), gradients.remove(&kernel).unwrap().to_vec()]
+    }
+}
+
+/// Whether a backend has no kernels of its own.
+fn is_oracle<B: Backend>() -> bool {
+    std::any::TypeId::of::<B>() == std::any::TypeId::of::<Oracle>()
 }
 
 /// Lengths of input and kernel, stride, dilation and padding of one axis, such that the window fits.
@@ -323,5 +356,24 @@ fn large_pooled_cases() {
             case.check_pooled::<Flex>(&form);
             case.check_pooled::<NdArray>(&form);
         }
+    }
+}
+
+/// Several blocks of images in a task, the last of them shorter, on one thread and on four.
+#[test]
+fn pooling_gives_the_same_bits_on_any_number_of_threads() {
+    let geometry =
+        ConvGeometry { stride: vec![1, 1], dilation: vec![1, 1], padding: vec![(1, 1), (1, 1)], groups: 1 };
+    let case = Case { geometry, x: vec![40, 34, 32, 2], kernel: vec![3, 3, 2, 16] };
+    let form = case.pooled(Activation::Relu, &[[2, 2, 0, 0], [3, 3, 0, 0]]);
+    let on = |threads: usize| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        pool.install(|| case.pooled_gradients::<Flex>(&form))
+    };
+    let one = on(1);
+    assert_eq!(on(4), one);
+    let wanted = case.pooled_gradients::<Oracle>(&form);
+    for (found, wanted) in one.iter().zip(&wanted) {
+        assert_close(found, wanted, 1e-4, "beside the oracle");
     }
 }

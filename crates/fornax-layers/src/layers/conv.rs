@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::arguments::{OutputArguments, WindowArguments, output_setters, window_setters};
 use super::spatial::{Lengths, Padding, Windows, by_axes, spatial_axes};
-use crate::layer::Fusion;
+use crate::layer::{Fusion, PoolingBehind};
 use crate::{Constraint, Context, Initializer, Layer, Regularizer, Shape, WeightSpecs};
 
 /// Convolution over one axis, for example time.
@@ -134,9 +134,9 @@ impl<const N: usize> Layer for Conv<N> {
         let (kernel, bias) = (context.weight("kernel"), context.optional("bias"));
         let activation = self.output.fused();
         let y = match context.pooling {
-            Some(windows) => {
+            Some(PoolingBehind { windows, place }) => {
                 let pool = windows.pooling(&geometry.output_shape(&x.shape(), &kernel.shape()));
-                let pool = pool.map_err(|error| error.within("max pooling behind it"))?;
+                let pool = pool.map_err(|error| error.within(place))?;
                 B::conv_pool(x, kernel, bias, &ConvPool { activation, geometry, pool })
             }
             None => B::conv(x, kernel, bias, activation, &geometry),

@@ -112,8 +112,7 @@ pub use rescaling::{Normalization, Numbers, Rescaling};
 pub use reshape::Reshape;
 pub use separable_conv::{SeparableConv, SeparableConv1D, SeparableConv2D};
 pub use softmax::Softmax;
-#[doc(hidden)]
-pub use spatial::Windows;
+pub(crate) use spatial::Windows;
 pub use spatial::{ChannelsLast, Lengths, Margins, Padding};
 pub use text_vectorization::TextVectorization;
 pub use unit_normalization::{RMSNormalization, UnitNormalization};

@@ -60,7 +60,9 @@ pub(super) fn backward(
     } else {
         parts.resize_with(plan.batch.div_ceil(images), || None);
     }
-    let sums = tasks::each(parts, 2 * cost, |task, mut dx| {
+    let pooled = matches!(from.behind, Behind::Pool { .. });
+    let moved = if pooled { 2 * tasks::MOVE * plan.batch * plan.result() } else { 0 };
+    let sums = tasks::each(parts, 2 * cost + moved, |task, mut dx| {
         let mut dkernel = vec![0.0; if want_kernel { plan.patch() * filters } else { 0 }];
         let mut dbias = vec![0.0; filters];
         let mut of_sums = vec![];

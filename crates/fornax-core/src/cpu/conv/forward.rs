@@ -57,11 +57,12 @@ impl<'a> Forward<'a> {
     pub(super) fn pooled(&self, x: &[f32], windows: &MaxWindows, keep: bool) -> (Vec<f32>, Vec<u8>) {
         let (plan, result) = (self.plan, windows.result());
         let mut y = tasks::unwritten(plan.batch * result);
-        let mut places = vec![0; if keep { plan.batch * result } else { 0 }];
+        let mut places = tasks::unwritten_bytes(if keep { plan.batch * result } else { 0 });
         let (images, cost) = plan.tasks();
         let parts = y.chunks_mut((images * result).max(1));
         let mut places_of = places.chunks_mut((images * result).max(1));
         let parts = parts.map(|y| (y, places_of.next().unwrap_or_default())).collect();
+        let cost = cost + tasks::MOVE * plan.batch * plan.result();
         tasks::each(parts, cost, |task, (y, places): (&mut [f32], &mut [u8])| {
             let mut whole = tasks::unwritten(plan.block() * plan.result());
             for block in plan.blocks(y.len() / result) {

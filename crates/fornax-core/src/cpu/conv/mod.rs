@@ -11,14 +11,16 @@
 //! sum of the kernel's cotangent. A task goes through blocks of images that fit the second-level cache, in which bias
 //! and rectifier are applied as sums are stored, and all three cotangents are computed while a block is there.
 //!
-//! Maxima over windows that do not overlap are taken while a block is in the cache, so that the output, which is larger by
-//! the size of a window, is never written to memory: a training step keeps the maxima and a byte for the place of each.
+//! Maxima over windows that do not overlap are taken of a block at a time, so that the output, which is larger by the size
+//! of a window, is never there as a whole: a training step keeps the maxima and a byte for the place of each.
 //!
 //! One to three spatial axes; missing ones are axes of length 1 in front.
 
 mod backward;
 mod forward;
 mod plan;
+
+use std::sync::Arc;
 
 use super::host::{Host, HostTensor};
 use super::impl_for_cpu;
@@ -133,7 +135,7 @@ impl_for_cpu!(ConvOps {
         form: &ConvPool,
     ) -> (DynTensor<Self>, BeforePool<Self>) {
         match pooled(&x, &kernel, bias.as_ref(), form, true) {
-            Some((y, places)) => (y, BeforePool::Places(places.into())),
+            Some((y, places)) => (y, BeforePool::Places(Arc::new(places))),
             None => conv::unpooled(x, kernel, bias, form),
         }
     }
