@@ -8,7 +8,7 @@ use fornax::Result;
 use fornax::prelude::*;
 use fornax::recommend::{RankingReport, Split};
 
-use super::deep::On;
+use super::deep::DeviceOption;
 use super::features::FeatureFiles;
 use super::input::Input;
 use super::models::{Fitting, Kind};
@@ -33,7 +33,7 @@ pub(super) struct Compare {
     #[command(flatten)]
     features: FeatureFiles,
     #[command(flatten)]
-    on: On,
+    device: DeviceOption,
     /// The share of each item's interactions that is held out.
     #[arg(long, default_value_t = 0.25)]
     held_out: f64,
@@ -56,10 +56,10 @@ impl Compare {
         let models: Vec<_> = self.models.iter().map(|&kind| (kind, assigned(&self.set, kind))).collect();
         check_assigned(&self.set, &self.models)?;
         let features = self.features.read(&self.models)?;
-        let device = self.on.of(&self.models)?;
+        let device = self.device.of(&self.models)?;
         let log = self.input.read()?;
-        let counted = if self.weighted { log.clone() } else { log.map_values(|_| 1.0)? };
-        let of = |kind: Kind| if kind.rates() { &log } else { &counted };
+        let ones = if self.weighted { None } else { Some(log.map_values(|_| 1.0)?) };
+        let of = |kind: Kind| ones.as_ref().filter(|_| !kind.rates()).unwrap_or(&log);
         models.iter().try_for_each(|(kind, settings)| kind.check(settings, of(*kind)))?;
         features.check(&log)?;
         if self.last {

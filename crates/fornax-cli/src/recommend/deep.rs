@@ -12,13 +12,13 @@ use crate::device::{Job, dispatch};
 
 /// Where models are trained.
 #[derive(Args)]
-pub(super) struct On {
+pub(super) struct DeviceOption {
     /// What neu-mf, two-tower and sas-rec are trained on: cpu, ndarray, flex, cuda or cuda:N [default: cpu].
     #[arg(long)]
     device: Option<DeviceName>,
 }
 
-impl On {
+impl DeviceOption {
     /// The device, if one of the models is trained on one.
     pub(super) fn of(&self, models: &[Kind]) -> Result<DeviceName> {
         match self.device {

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::Args;
 use fornax::{Error, Result};
 
-use super::deep::On;
+use super::deep::DeviceOption;
 use super::features::FeatureFiles;
 use super::input::Input;
 use super::models::{Fitting, Kind};
@@ -31,7 +31,7 @@ pub(super) struct Train {
     #[command(flatten)]
     features: FeatureFiles,
     #[command(flatten)]
-    on: On,
+    device: DeviceOption,
     /// The seed of what the model draws.
     #[arg(long, default_value_t = 0)]
     seed: u64,
@@ -103,7 +103,7 @@ impl Train {
                 format!("a file in a folder that exists, not in {}", folder.display()),
             ));
         }
-        let device = self.on.of(&[self.model])?;
+        let device = self.device.of(&[self.model])?;
         let features = &self.features.read(&[self.model])?;
         let log = self.input.read_weights(self.weighted || self.model.rates())?;
         self.model.check(&self.settings, &log)?;
