@@ -105,6 +105,20 @@ impl<B: Backend> Value<B> {
         self.mask.as_ref()
     }
 
+    /// The mask, which is `[batch, time]`, the first two axes of the tensor.
+    ///
+    /// # Errors
+    /// If it has another shape.
+    pub fn time_mask(&self) -> Result<Option<&Mask<B>>> {
+        let Some(mask) = &self.mask else { return Ok(None) };
+        let (found, shape) = (mask.shape(), self.shape());
+        if found.len() == 2 && shape.starts_with(&found) {
+            return Ok(Some(mask));
+        }
+        let wanted = format!("{:?}, a truth value for each time step", &shape[..shape.len().min(2)]);
+        Err(Error::shape("mask", format!("{found:?}"), wanted))
+    }
+
     /// The same tensor with another mask or none.
     pub fn with_mask(self, mask: Option<Mask<B>>) -> Self {
         Self { mask, ..self }

@@ -94,13 +94,16 @@ fn a_saved_tagger_is_the_same_on_every_backend() {
 }
 
 #[test]
-fn the_same_seed_has_the_same_tagger() {
-    let fit = |seed| {
+fn the_same_seed_has_the_same_tagger_for_any_number_of_threads() {
+    let fit = |seed, threads| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        let builder = builder().epochs(1).seed(seed);
         let (tagger, _) =
-            builder().epochs(1).seed(seed).fit_on::<Flex>(&sentences(40, 1), Default::default()).unwrap();
+            pool.install(|| builder.fit_on::<Flex>(&sentences(40, 1), Default::default())).unwrap();
         tagger.network().weights().iter().flat_map(|weight| weight.to_vec()).collect::<Vec<f32>>()
     };
-    assert!(fit(5) == fit(5) && fit(5) != fit(6));
+    let wanted = fit(5, 1);
+    assert!(fit(5, 2) == wanted && fit(5, 4) == wanted && fit(6, 1) != wanted);
 }
 
 #[test]

@@ -155,21 +155,22 @@ fn files_that_hold_no_translator_are_named() {
 
 #[test]
 fn the_same_seed_has_the_same_translator_for_any_number_of_threads() {
-    let fit = |seed, threads| {
+    let fit = |model: TranslationModel, seed, threads| {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
         let (translator, history) = pool
             .install(|| {
-                builder(gru().dropout(0.2))
-                    .epochs(1)
-                    .seed(seed)
-                    .fit_on::<Flex, _>(&pairs(60, 1), Default::default())
+                builder(model).epochs(1).seed(seed).fit_on::<Flex, _>(&pairs(60, 1), Default::default())
             })
             .unwrap();
         let weights =
             translator.network().weights().iter().flat_map(|weight| weight.to_vec()).collect::<Vec<f32>>();
         (weights, history.epochs()[0].logs.get("loss"))
     };
-    assert!(fit(5, 1) == fit(5, 2) && fit(5, 1) != fit(6, 1));
+    for model in [TranslationModel::from(gru().dropout(0.2)), transformer().dropout(0.2).into()] {
+        let wanted = fit(model.clone(), 5, 1);
+        assert!(fit(model.clone(), 5, 2) == wanted && fit(model.clone(), 5, 4) == wanted);
+        assert!(fit(model, 6, 1) != wanted);
+    }
 }
 
 #[test]

@@ -22,6 +22,8 @@ def case(name, inputs, layers, calls=None, outputs=None, *, y="normal", loss="Me
          optimizer=("SGD", {"learning_rate": 0.01}), steps=STEPS, x="normal", covers=(), loss_weights=None,
          sample_weight=False, scale=0.5, frozen=(), samples=SAMPLES, batch=BATCH, stateful=False):
     """A model of `layers` [(class, config)], in sequence unless `calls` [(layer, [slots])] says otherwise."""
+    # What Keras keeps of earlier models would fill the memory.
+    keras.utils.clear_session()
     seed = len(CASES) + 1
     rng = np.random.default_rng(seed)
     inputs = [list(shape) for shape in inputs]
@@ -36,7 +38,11 @@ def case(name, inputs, layers, calls=None, outputs=None, *, y="normal", loss="Me
     for layer, arguments in calls:
         given = [slots[a] for a in arguments]
         if len(given) > 1 and isinstance(built[layer], (keras.layers.RNN, keras.layers.Bidirectional)):
-            result = built[layer](given[0], initial_state=given[1:])
+            # Beside states Keras hands no mask on by itself.
+            result = built[layer](given[0], initial_state=given[1:], mask=getattr(given[0], "_keras_mask", None))
+        elif len(given) > 1 and layers[layer][0].endswith("Cell"):
+            # The output is the first of the next states.
+            result = built[layer](given[0], given[1:])[1]
         else:
             result = built[layer](given[0] if len(given) == 1 else given)
         slots.extend(result if isinstance(result, (list, tuple)) else [result])
@@ -47,10 +53,11 @@ def case(name, inputs, layers, calls=None, outputs=None, *, y="normal", loss="Me
     reset()
 
     xs = [values(rng, x, (samples, *shape)) for shape in inputs]
-    first = model.predict_on_batch(xs if len(xs) > 1 else xs[0])
+    shown = [x[:batch] for x in xs] if stateful else xs
+    first = model.predict_on_batch(shown if len(xs) > 1 else shown[0])
     firsts = first if isinstance(first, list) else [first]
     reset()
-    ys = [targets(rng, y, out.shape) for out in firsts]
+    ys = [targets(rng, y, (samples, *out.shape[1:])) for out in firsts]
     weight = rng.uniform(0.2, 2.0, samples).astype(np.float32) if sample_weight else None
     key = f"{seed:03}"
     record = {
@@ -124,9 +131,16 @@ def values(rng, kind, shape):
         for row, length in zip(x, rng.integers(1, shape[1] + 1, shape[0])):
             row[length:] = 0.0
         return x
-    if kind == "holes":
+    if kind == "padded in front":
+        x = rng.standard_normal(shape).astype(np.float32)
+        for row, length in zip(x, rng.integers(1, shape[1] + 1, shape[0])):
+            row[: shape[1] - length] = 0.0
+        return x
+    if kind in ("holes", "holes, one row empty"):
         x = rng.standard_normal(shape).astype(np.float32)
         x[rng.random(shape[:2]) < 0.4] = 0.0
+        if kind != "holes":
+            x[1] = 0.0
         return x
     return rng.standard_normal(shape).astype(np.float32)
 

@@ -1,12 +1,13 @@
 //! Products with a matrix that is packed once and used many times: a recurrent kernel, at each time step.
 //!
 //! The right factor lies in panels of 16 columns, `[panel][row][16]`, so that a step of the sum reads one cache line.
-//! `R` rows times `V` vectors of the output stay in registers (8 x 2 of AVX-512's 32, 4 x 2 of AVX2's 16); the last rows
+//! `R` rows times `V` vectors of the output stay in registers (8 x 2 of AVX-512's 32, 6 x 2 of AVX2's 16); the last rows
 //! go 4, 2 and 1 at a time, because the rows of a batch of sequences end one after the other. Deep factors go 256 rows at
 //! a time, so that a block of a panel (16 KiB) stays in the first-level cache for all rows of the output. Each sum runs
 //! over the rows of the factor in order, whatever block it is in.
 
 use std::ops::Range;
+use std::sync::atomic::{Ordering, compiler_fence};
 
 use crate::lanes::{Kernel, Lanes};
 
@@ -161,6 +162,9 @@ impl Job<'_> {
                 if L::REGISTERS == 32 {
                     row = self.tiles::<L, 8, V>(column, row, &steps);
                 }
+                if L::REGISTERS == 16 {
+                    row = self.tiles::<L, 6, V>(column, row, &steps);
+                }
                 if L::REGISTERS >= 16 {
                     row = self.tiles::<L, 4, V>(column, row, &steps);
                 }
@@ -224,6 +228,8 @@ impl Job<'_> {
                     vectors[v] = L::load(panel.add(at / PANEL * depth * PANEL + at % PANEL));
                 }
                 for r in 0..R {
+                    // Each number is loaded when it is needed: all of them at once would take more registers.
+                    compiler_fence(Ordering::SeqCst);
                     let number = L::splat(left.add(r * self.left.row));
                     for v in 0..V {
                         sums[r][v] = number.multiply_add(vectors[v], sums[r][v]);

@@ -330,13 +330,16 @@ fn the_same_bits_for_any_number_of_threads() {
         dropout: true,
         ..PLAIN
     };
-    let found = |threads: usize| {
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-        pool.install(|| case.found::<Flex>())
-    };
-    let wanted = found(1);
-    assert_eq!(found(2), wanted);
-    assert_eq!(found(4), wanted);
+    let masked = Case { causal: true, lengths: true, mask: Some([true; 3]), ..case.clone() };
+    for case in [case, masked] {
+        let found = |threads: usize| {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            pool.install(|| case.found::<Flex>())
+        };
+        let wanted = found(1);
+        assert_eq!(found(2), wanted);
+        assert_eq!(found(4), wanted);
+    }
 }
 
 #[test]

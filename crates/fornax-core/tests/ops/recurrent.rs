@@ -274,8 +274,13 @@ fn gradients_are_finite_differences() {
 #[test]
 fn threads_change_no_bit() {
     for cell in CELLS {
-        let case = Case::new(cell, [37, 40, 24, 32], true);
-        let bits = |threads: usize| {
+        let plain = Case::new(cell, [37, 40, 24, 32], true);
+        let mut random = Philox::new(6);
+        let mut other = Case::new(cell, [37, 40, 24, 32], false);
+        other = other.masked((0..37 * 40).map(|_| random.below(3) > 0).collect());
+        other.how.reverse = true;
+        other.how.recurrent_dropout = Some((0.4, Philox::new(5)));
+        let bits = |case: &Case, threads: usize| {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
             pool.install(|| {
                 let (run, saved) = Flex::recurrent_saving(case.inputs(), &case.how);
@@ -287,8 +292,10 @@ fn threads_change_no_bit() {
                 tensors.flat_map(|tensor| tensor.to_vec()).map(f32::to_bits).collect::<Vec<_>>()
             })
         };
-        let one = bits(1);
-        assert!(one == bits(2) && one == bits(4), "{cell:?}");
+        for case in [&plain, &other] {
+            let one = bits(case, 1);
+            assert!(one == bits(case, 2) && one == bits(case, 4), "{cell:?}");
+        }
     }
 }
 

@@ -92,7 +92,7 @@ impl<S: Statistic, const N: usize> Layer for GlobalPooling<S, N> {
     }
 
     fn call<B: Backend>(&self, x: Value<B>, _: &mut Context<'_, B>) -> Result<Value<B>> {
-        let mask = x.mask().cloned().filter(|_| N == 1);
+        let mask = if N == 1 { x.time_mask()?.cloned() } else { None };
         let x = x.float();
         let shape = x.shape();
         let [batch, positions, channels] = [shape[0], shape[1..=N].iter().product(), shape[N + 1]];

@@ -92,7 +92,7 @@ impl CustomLoss for CrfLoss {
             let wanted = format!("{:?}, a tag a time step", [batch, time]);
             return Err(Error::shape("targets", format!("{found:?}"), wanted));
         }
-        let steps = Steps::masked(y_pred.mask(), batch, time)?;
+        let steps = Steps::masked(y_pred.time_mask()?, batch, time);
         let targets = y_true.clone().indices().to_vec();
         let targets = (0..batch).map(|row| counted(&targets[row * time..], steps.of(row), row, tags));
         let targets = targets.collect::<Result<Vec<_>>>()?;

@@ -156,12 +156,12 @@ impl Layer for CRF {
     }
 
     fn call<B: Backend>(&self, x: Value<B>, context: &mut Context<'_, B>) -> Result<Value<B>> {
-        let mask = x.mask().cloned();
+        let mask = x.time_mask()?.cloned();
         let emissions = x.float();
         let [batch, time, tags] = expect_sequences("emissions", &emissions.shape())?;
         let [transitions, start, end] = ["transitions", "start", "end"].map(|name| context.weight(name));
         let chain = LinearChain::from_parts(start.to_f64(), end.to_f64(), transitions.to_f64());
-        let steps = Steps::masked(mask.as_ref(), batch, time)?;
+        let steps = Steps::masked(mask.as_ref(), batch, time);
         let output = self.decode(&chain, &emissions.to_f64(), &steps, time);
         let output = DynTensor::from_f64(output, &emissions.shape(), &emissions.device());
         // The order in which `loss` takes them apart.

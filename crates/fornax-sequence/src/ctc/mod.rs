@@ -224,7 +224,7 @@ impl CustomLoss for Ctc {
             _ => self.unpadded(&y_true.clone().indices().to_vec(), width, classes)?,
         };
         let logits = y_pred.logits().cloned().unwrap_or_else(|| y_pred.clone().float());
-        self.over_steps(logits, &Steps::masked(y_pred.mask(), batch, time)?, &labels)
+        self.over_steps(logits, &Steps::masked(y_pred.time_mask()?, batch, time), &labels)
     }
 }
 

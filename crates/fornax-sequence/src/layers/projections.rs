@@ -240,8 +240,8 @@ impl Projections {
             let found = format!("{:?}, {:?}, {:?}", shape, value.shape(), key.shape());
             return Err(Error::shape("query, value, key", found, "one batch, and as many keys as values"));
         }
-        let query_mask = query.mask().cloned();
-        let padding = match (value.mask().cloned(), key.mask().cloned()) {
+        let query_mask = query.time_mask()?.cloned();
+        let padding = match (value.time_mask()?.cloned(), key.time_mask()?.cloned()) {
             (Some(value), Some(key)) => Some(value.and(key)),
             (value, key) => value.or(key),
         };

@@ -51,8 +51,8 @@ impl<B: Backend> Call<B> {
         }
         let random = seed.map_or(context.random(), |seed| context.random().reseeded(seed));
         Ok(Self {
-            query_mask: query.mask().cloned(),
-            value_mask: value.mask().cloned(),
+            query_mask: query.time_mask()?.cloned(),
+            value_mask: value.time_mask()?.cloned(),
             query: query.float(),
             value: value.float(),
             key: key.float(),

@@ -67,11 +67,7 @@ fn each_step<C: Backend>(
     call: impl FnOnce(Vec<Value<C>>) -> Result<Vec<Value<C>>>,
 ) -> Result<Vec<Value<C>>> {
     let x = inputs.swap_remove(0);
-    let (mask, shape) = (x.mask().cloned(), x.shape());
-    if let Some(mask) = mask.as_ref().filter(|mask| mask.shape() != shape[..2]) {
-        let wanted = format!("{:?}, a truth value for each time step", &shape[..2]);
-        return Err(Error::shape("mask", format!("{:?}", mask.shape()), wanted));
-    }
+    let (mask, shape) = (x.time_mask()?.cloned(), x.shape());
     let steps = [&[shape[0] * shape[1]], &shape[2..]].concat();
     let outputs = call(vec![x.reshape(&steps)])?;
     let unfold = |shape_of: Vec<usize>| [&shape[..2], &shape_of[1..]].concat();

@@ -167,11 +167,11 @@ impl MultiLayer for TransformerDecoder {
         context: &mut Context<'_, B>,
     ) -> Result<Vec<Value<B>>> {
         let mut parts = inputs.into_iter().map(|input| {
-            let mask = input.mask().cloned();
-            (input.float(), mask)
+            let mask = input.time_mask()?.cloned();
+            Ok((input.float(), mask))
         });
-        let target = parts.next().expect("the shapes were checked");
-        let memory = parts.next();
+        let target = parts.next().expect("the shapes were checked")?;
+        let memory = parts.next().transpose()?;
         let (mask, batch) = (target.1.clone(), target.0.shape()[0]);
         if let Some((memory, _)) = &memory
             && memory.shape()[0] != batch

@@ -89,7 +89,7 @@ impl Layer for TransformerEncoder {
     }
 
     fn call<B: Backend>(&self, x: Value<B>, context: &mut Context<'_, B>) -> Result<Value<B>> {
-        let mask = x.mask().cloned();
+        let mask = x.time_mask()?.cloned();
         let mut dropouts = Dropouts::new(self.block.dropout, context);
         Ok(self.call_at("", x.float(), mask, (context, &mut dropouts))?.into())
     }

@@ -7,7 +7,7 @@ use fornax_testkit::{assert_close, battery::Battery, distinct_values};
 
 #[test]
 fn multi_head() {
-    Battery::new(MultiHeadAttention::new(2, 3).rotary(1e4).value_dim(2).output_shape(5), [&[4, 6]]);
+    Battery::new(MultiHeadAttention::new(2, 4).rotary(1e4).value_dim(2).output_shape(5), [&[4, 6]]).run();
     Battery::new(MultiHeadAttention::new(2, 2), [&[3, 4]]).run();
     Battery::new(
         MultiHeadAttention::new(2, 2).use_gate(true).use_causal_mask(true).rotary(100.0).value_dim(3),
@@ -76,6 +76,32 @@ fn rejections_name_the_value() {
     assert!(network.infer(values.clone()).is_ok(), "one mask holds for the batch");
     values[2] = value(&[3, 5, 4], 1);
     assert!(network.infer(values).unwrap_err().to_string().contains("wanted one batch"));
+}
+
+#[test]
+fn a_mask_has_a_truth_value_for_each_step() {
+    fn check<M: MultiLayer>(layer: M, inputs: usize) {
+        let network = of(layer, &vec![&[3, 4][..]; inputs]).unwrap();
+        for masked in 0..inputs {
+            for shape in [&[2, 4][..], &[2, 2], &[3, 2], &[2], &[2, 3, 1]] {
+                let mask = Mask::from_vec(vec![true; shape.iter().product()], shape, &Default::default());
+                let mut values = vec![value(&[2, 3, 4], 1); inputs];
+                values[masked] = values[masked].clone().with_mask(Some(mask));
+                let error = network.infer(values).unwrap_err().to_string();
+                let wanted =
+                    format!("mask: found {shape:?}, wanted [2, 3], a truth value for each time step");
+                assert!(error.contains(&wanted), "{}, input {masked}: {error}", M::NAME);
+            }
+        }
+    }
+    check(MultiHeadAttention::new(2, 2), 1);
+    check(MultiHeadAttention::new(2, 2), 3);
+    check(GroupedQueryAttention::new(2, 4, 2), 2);
+    check(Attention::new(), 2);
+    check(AdditiveAttention::new(), 2);
+    check(TransformerEncoder::new(8, 2), 1);
+    check(TransformerDecoder::new(8, 2), 2);
+    check(Bidirectional::new(GRU::new(2)), 1);
 }
 
 /// Any amount of padding behind a sequence, whatever it holds, leaves the other steps as they are.

@@ -1,12 +1,14 @@
-//! Small models trained by Keras (`goldens/make_attention.py`) and PyTorch (`goldens/make_transformer.py`) and by
-//! Fornax from the same weights: the output before training and the loss of every step agree.
+//! Small models trained by Keras (`goldens/make_attention.py`) and PyTorch (`goldens/make_transformer.py`,
+//! `goldens/make_encoder_decoder.py`, `goldens/make_positions.py`) and by Fornax from the same weights: the output before
+//! training and the loss of every step agree.
 
 use fornax_core::{Array, Backend, Flex, NdArray, Result};
 use fornax_data::Dataset;
 use fornax_layers::Registry;
 use fornax_optim::{Adam, Optimizer, SGD};
 use fornax_testkit::assert_close;
-use fornax_train::{Compile, losses::MeanSquaredError};
+use fornax_train::Compile;
+use fornax_train::losses::{Loss, MeanSquaredError};
 use serde::Deserialize;
 use serde_json::Value as Json;
 
@@ -23,6 +25,9 @@ struct Case {
     inputs: Vec<Tensor>,
     target: Tensor,
     output: Tensor,
+    /// The steps of the output that count, those of all samples behind each other; without them the whole output does.
+    steps: Option<Vec<usize>>,
+    loss: Option<Json>,
     optimizer: Json,
     losses: Vec<f32>,
 }
@@ -31,11 +36,18 @@ struct Case {
 struct Tensor {
     shape: Vec<usize>,
     values: Vec<f32>,
+    dtype: Option<String>,
 }
 
 impl Tensor {
     fn array(&self) -> Array {
-        Array::from_vec(&self.shape[..], self.values.clone()).unwrap()
+        let array = match self.dtype.as_deref() {
+            Some("int32") => {
+                Array::from_i32(&self.shape[..], self.values.iter().map(|&x| x as i32).collect())
+            }
+            _ => Array::from_vec(&self.shape[..], self.values.clone()),
+        };
+        array.unwrap()
     }
 }
 
@@ -51,6 +63,13 @@ fn check<B: Backend>(case: &Case) -> Result<()> {
     let inputs: Vec<Array> = case.inputs.iter().map(Tensor::array).collect();
     let samples = inputs[0].row_count();
     let output = network.predict_all(&inputs, samples)?.swap_remove(0);
+    let output = match &case.steps {
+        Some(steps) => {
+            let width = output.shape()[2];
+            output.reshape([output.len() / width, width])?.gather(steps)
+        }
+        None => output,
+    };
     assert_eq!(output.shape(), case.output.shape, "{}: shape of the output", case.name);
     assert_close(&output.to_f32(), &case.output.values, 1e-5, &format!("{}: output", case.name));
 
@@ -59,7 +78,11 @@ fn check<B: Backend>(case: &Case) -> Result<()> {
         Some("Adam") => serde_json::from_value::<Adam>(config).unwrap().into(),
         _ => serde_json::from_value::<SGD>(config).unwrap().into(),
     };
-    let mut model = network.compile(optimizer, MeanSquaredError, ())?;
+    let loss: Loss = match &case.loss {
+        Some(loss) => serde_json::from_value(loss.clone()).unwrap(),
+        None => MeanSquaredError,
+    };
+    let mut model = network.compile(optimizer, loss, ())?;
     let set = Dataset::from_parts(inputs, vec![case.target.array()])?;
     for (step, wanted) in case.losses.iter().enumerate() {
         let found = model.train_on_batch(&set)?.get("loss").unwrap() as f32;
@@ -83,6 +106,16 @@ fn attention_as_in_keras() {
 }
 
 #[test]
-fn transformer_layers_as_in_pytorch() {
+fn transformers_as_in_pytorch() {
     check_all(include_str!("../goldens/transformer.json"));
+}
+
+#[test]
+fn encoder_decoders_as_in_pytorch() {
+    check_all(include_str!("../goldens/encoder_decoder.json"));
+}
+
+#[test]
+fn positions_as_in_pytorch() {
+    check_all(include_str!("../goldens/positions.json"));
 }

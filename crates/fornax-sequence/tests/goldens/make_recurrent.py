@@ -85,4 +85,50 @@ case("listing rnn", [(10, 1)], [("LSTM", {"units": 8, "return_sequences": True})
 case("listing text", [(12,)], [("Embedding", {"input_dim": 20, "output_dim": 6}), ("LSTM", {"units": 8}), ("Dense", {"units": 4, "activation": "softmax"})],
      x=20, optimizer=SGD, y="class", loss="SparseCategoricalCrossentropy", covers=["listing 4"])
 
+masked = ("Masking", {"mask_value": 0.0})
+for label, (cls, base) in CELLS.items():
+    states = 2 if cls == "LSTM" else 1
+
+    def layer(**config):
+        return (cls, {"units": 4, **base, **config})
+
+    def both(mode="concat", **config):
+        return ("Bidirectional", {"layer": {"class_name": cls, "config": {"units": 4, **base, **config}}, "merge_mode": mode})
+
+    case(f"{label} cell", [(3,)] + [(4,)] * states, [(cls + "Cell", {"units": 4, **base})],
+         [(0, list(range(1 + states)))], outputs=list(range(1 + states, 1 + 2 * states)))
+    case(f"{label} of 17 units, padded", [(9, 5)], [masked, (cls, {"units": 17, **base}), head()], x="padded")
+    case(f"{label} padded in front, sequences", [(6, 3)], [masked, layer(return_sequences=True), head()], x="padded in front")
+    case(f"{label} padded in front, last output", [(6, 3)], [masked, layer(), head()], x="padded in front")
+    case(f"{label} one row empty", [(6, 3)], [masked, layer(return_sequences=True), layer(), head()], x="holes, one row empty")
+    # Keras leaves the mask of reversed outputs as it was; behind Flatten there is none.
+    for zeros in (False, True):
+        case(f"{label} with holes, backwards, sequences{', zeros where masked' * zeros}", [(6, 3)],
+             [masked, layer(return_sequences=True, go_backwards=True, zero_output_for_mask=zeros), ("Flatten", {}), head()], x="holes")
+    case(f"{label} from states, with holes", [(6, 3)] + [(4,)] * states, [masked, layer(), head()],
+         [(0, [0]), (1, [1 + states, *range(1, 1 + states)]), (2, [2 + states])], x="holes")
+    case(f"{label} from states, backwards, states out", [(5, 3)] + [(4,)] * states, [layer(go_backwards=True, return_state=True)],
+         [(0, list(range(1 + states)))], outputs=list(range(1 + states, 2 + 2 * states)))
+    for mode in ("concat", "mul", "ave"):
+        case(f"{label} bidirectional {mode}, padded in front", [(6, 3)], [masked, both(mode, return_sequences=True), head()], x="padded in front")
+    case(f"{label} bidirectional, both outputs, with holes", [(6, 3)], [masked, both(None, return_sequences=True)], outputs=[2, 3], x="holes")
+    case(f"{label} bidirectional, one row empty", [(6, 3)], [masked, both("mul", return_sequences=True), both("sum"), head()], x="holes, one row empty")
+    case(f"{label} bidirectional, states out, with holes", [(6, 3)], [masked, both(return_state=True)],
+         outputs=list(range(2, 3 + 2 * states)), x="holes")
+    for mode in ("sum", "mul", "ave"):
+        case(f"{label} bidirectional {mode}, last output", [(5, 3)], [both(mode), head()])
+    case(f"{label} bidirectional, both last outputs", [(5, 3)], [both(None)], outputs=[1, 2])
+    case(f"{label} bidirectional with a backward layer of its own", [(6, 3)],
+         [masked, ("Bidirectional", {"layer": {"class_name": cls, "config": {"units": 4, **base, "return_sequences": True}},
+                                     "backward_layer": {"class_name": "GRU", "config": {"units": 4, "go_backwards": True, "return_sequences": True}}}),
+          head()], x="holes")
+    carried = {"stateful": True, "batch_size": 5}
+    turns = {"samples": 10, "batch": 5, "stateful": True}
+    case(f"{label} stateful, stacked, with holes", [(6, 3)],
+         [masked, layer(return_sequences=True, **carried), layer(**carried), head()], x="holes", **turns)
+    case(f"{label} stateful, backwards", [(5, 3)], [layer(go_backwards=True, **carried), head()], **turns)
+case("TimeDistributed, with holes", [(6, 3)],
+     [masked, ("TimeDistributed", {"layer": {"class_name": "Dense", "config": {"units": 4, "activation": "tanh"}}}),
+      ("GRU", {"units": 4, "return_sequences": True}), ("TimeDistributed", {"layer": {"class_name": "Dense", "config": {"units": 3}}})], x="holes")
+
 write(pathlib.Path(__file__).with_name("recurrent.safetensors"))

@@ -3,6 +3,7 @@
 
 mod battery;
 mod errors;
+mod laws;
 mod packed;
 mod parity;
 mod states;

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use fornax_core::{Array, Backend, DynTensor, Flex, NdArray, Philox, Value};
+use fornax_core::{Array, Autodiff, Backend, DynTensor, Flex, NdArray, Philox, Value};
 use fornax_sequence::ctc::{Ctc, CtcDecoder};
 use fornax_testkit::{Oracle, assert_close, config, gradient::check_gradient};
 use fornax_train::losses::{CustomLoss, Loss};
@@ -85,30 +85,40 @@ fn gradients_are_finite_differences() {
     }
 }
 
-#[test]
-fn losses_and_gradients_are_those_of_pytorch() {
+fn check_goldens<B: Backend>() {
     let goldens: Json = serde_json::from_str(include_str!("../goldens/ctc.json")).unwrap();
     for golden in goldens.as_array().unwrap() {
         let shape = integers(&golden["shape"]);
         let logits: Vec<f32> = numbers(&golden["logits"]).iter().map(|x| (x / 64.0) as f32).collect();
-        let logits = DynTensor::<Flex>::from_vec(logits, &shape, &Default::default()).lift(true);
+        let logits = DynTensor::<B>::from_vec(logits, &shape, &Default::default()).lift(true);
         let labels: Vec<_> = golden["labels"].as_array().unwrap().iter().map(integers).collect();
         let lengths = integers(&golden["lengths"]);
-        let ctc = Ctc::new().blank(golden["blank"].as_u64().unwrap() as usize);
-        let losses = ctc.sequence_losses(logits.clone(), Some(&lengths), &labels).unwrap();
-        assert_close(&losses.clone().to_vec(), &narrow(&numbers(&golden["losses"])), 2e-6, "losses");
-        let mut gradients = losses.sum().backward();
-        let gradient = gradients.remove(&logits).unwrap().to_vec();
-        assert_close(&gradient, &narrow(&numbers(&golden["gradient"])), 2e-6, "gradient");
-        let by_length = ctc.by_target_length(true).sequence_losses(logits, Some(&lengths), &labels).unwrap();
-        let mean = golden["mean"].as_f64().unwrap() as f32;
-        assert_close(&by_length.mean().to_vec(), &[mean], 2e-6, "mean");
+        let ctc = Ctc::new()
+            .blank(golden["blank"].as_u64().unwrap() as usize)
+            .zero_infinity(golden["zero_infinity"].as_bool().unwrap());
+        let losses = |ctc: Ctc| ctc.sequence_losses(logits.clone(), Some(&lengths), &labels).unwrap();
+        let compare = |reduced: DynTensor<Autodiff<B>>, name: &str| {
+            let found = reduced.backward().remove(&logits).unwrap().to_vec();
+            assert_close(&found, &narrow(&numbers(&golden[name])), 2e-6, name);
+        };
+        let each = losses(ctc);
+        assert_close(&each.clone().to_vec(), &narrow(&numbers(&golden["losses"])), 2e-6, "losses");
+        compare(each.sum(), "gradient");
+        let mean = losses(ctc.by_target_length(true)).mean();
+        assert_close(&mean.clone().to_vec(), &[golden["mean"].as_f64().unwrap() as f32], 2e-6, "mean");
+        compare(mean, "mean_gradient");
     }
+}
+
+#[test]
+fn losses_and_gradients_are_those_of_pytorch() {
+    check_goldens::<Flex>();
+    check_goldens::<NdArray>();
 }
 
 /// Losses and gradient through a model's form of the loss, with a mask.
 fn masked(logits: &Array, mask: &[bool], labels: &Array) -> (f32, Vec<f32>) {
-    type B = fornax_core::Autodiff<Flex>;
+    type B = Autodiff<Flex>;
     let device = Default::default();
     let logits = tensor::<Flex>(logits).lift(true);
     let kept = mask.iter().map(|&kept| f32::from(u8::from(kept))).collect();

@@ -16,7 +16,7 @@ pub use lstm::LSTM;
 pub use simple_rnn::SimpleRNN;
 
 use fornax_core::ops::{Activation, Recurrence, RecurrentCell, RecurrentInputs, Steps, Unrolled};
-use fornax_core::{Backend, DynTensor, Error, Mask, Philox, Result, Value};
+use fornax_core::{Backend, DynTensor, Error, Philox, Result, Value};
 use fornax_layers::{Context, Initializer, Shape, WeightSpecs};
 
 use arguments::{CellArguments, SequenceArguments, cell_setters, sequence_setters};
@@ -182,12 +182,11 @@ impl Parts<'_> {
         context: &mut Context<'_, B>,
     ) -> Result<Unrolled<B>> {
         let shape = x.shape();
-        let (batch, time) = (shape[0], shape[1]);
-        if time == 0 {
+        if shape[1] == 0 {
             return Err(Error::shape("input", format!("{shape:?}"), "at least one time step"));
         }
         let how = Recurrence {
-            steps: steps(x.mask(), batch, time)?,
+            steps: steps(&x)?,
             reverse,
             ..self.recurrence(prefix, self.sequence.return_sequences, context)
         };
@@ -274,11 +273,9 @@ impl Parts<'_> {
 }
 
 /// The time steps that count, on the host.
-fn steps<B: Backend>(mask: Option<&Mask<B>>, batch: usize, time: usize) -> Result<Steps> {
-    let Some(mask) = mask else { return Ok(Steps::all()) };
-    if mask.shape() != [batch, time] {
-        let wanted = format!("[{batch}, {time}], a truth value for each time step");
-        return Err(Error::shape("mask", format!("{:?}", mask.shape()), wanted));
+fn steps<B: Backend>(x: &Value<B>) -> Result<Steps> {
+    match x.time_mask()? {
+        Some(mask) => Steps::mask(mask.to_vec(), mask.shape()[0], mask.shape()[1]),
+        None => Ok(Steps::all()),
     }
-    Steps::mask(mask.to_vec(), batch, time)
 }
