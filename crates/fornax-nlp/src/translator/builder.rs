@@ -15,8 +15,8 @@ use super::{Architecture, Translator};
 /// end included, becomes small.
 ///
 /// Defaults: words in lower case, marks words of their own; words that occur twice (others are the unknown word), any number; the
-/// first 45 words of a text; label smoothing 0.1; 10 epochs in batches of 128 by Adam, whose learning rate rises to that of the model
-/// in 400 steps and falls as a cosine to 0 by the last epoch; seed 0.
+/// first 45 words of a text; label smoothing 0.1; 10 epochs in batches of the model's size by Adam, whose learning rate rises to that
+/// of the model in 400 steps and falls as a cosine to 0 by the last epoch; seed 0.
 ///
 /// ```
 /// # #[cfg(feature = "flex")] {
@@ -44,7 +44,7 @@ pub struct TranslatorBuilder {
     learning_rate: Option<f64>,
     warmup: u64,
     epochs: usize,
-    batch_size: usize,
+    batch_size: Option<usize>,
     seed: u64,
     verbose: bool,
 }
@@ -65,7 +65,7 @@ impl TranslatorBuilder {
             learning_rate: None,
             warmup: 400,
             epochs: 10,
-            batch_size: 128,
+            batch_size: None,
             seed: 0,
             verbose: true,
         }
@@ -91,7 +91,7 @@ impl TranslatorBuilder {
         /// How often the pairs are trained on.
         epochs: usize,
         /// Pairs a step.
-        batch_size: usize,
+        batch_size: Some(usize),
         /// What weights, order and dropout are drawn from.
         seed: u64,
         /// Whether to show progress (only where standard error is a terminal).
@@ -133,7 +133,8 @@ impl TranslatorBuilder {
         let texts = words(&tokenizers, pairs)?;
         let languages = Languages::fit(&tokenizers, &texts, self.min_count, self.max_vocabulary)?;
         let (set, buckets) = languages.dataset(&texts, self.max_length)?;
-        let mut fit = Fit::new().epochs(self.epochs).batch_size(self.batch_size).length_buckets(buckets);
+        let batch_size = self.batch_size.unwrap_or(self.model.batch_size());
+        let mut fit = Fit::new().epochs(self.epochs).batch_size(batch_size).length_buckets(buckets);
         if let Some(pairs) = &self.validation_data {
             let within = |error: Error| error.within("validation data");
             let texts = words(&tokenizers, pairs).map_err(within)?;
@@ -142,7 +143,7 @@ impl TranslatorBuilder {
 
         let network = self.model.network::<B>(languages.sizes(), self.seed, device)?;
         let architecture = Architecture::of(&network)?;
-        let steps = (self.epochs * set.len() / self.batch_size.max(1)).max(1) as u64;
+        let steps = (self.epochs * set.len() / batch_size.max(1)).max(1) as u64;
         let rate = self.learning_rate.unwrap_or(self.model.learning_rate());
         let optimizer = self.model.optimizer(CosineDecay::new(0.0, steps).warmup(rate, self.warmup));
         let loss = SparseCategoricalCrossentropy::new()

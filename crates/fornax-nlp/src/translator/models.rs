@@ -17,7 +17,8 @@ pub enum TranslationModel {
 
 /// A [`Transformer`] with pre-norm blocks, its output tied to the target's word vectors.
 ///
-/// Defaults: vectors of 256 elements, 3 blocks each of 8 heads with 512 hidden units, dropout 0.1; a learning rate of up to 0.001.
+/// Defaults: vectors of 256 elements, 3 blocks each of 8 heads with 512 hidden units, dropout 0.1; batches of 128, a learning rate
+/// of up to 0.001.
 /// Source: Vaswani et al., *Attention Is All You Need*, NIPS 2017; pre-norm: Xiong et al., ICML 2020.
 #[derive(Clone, Debug)]
 pub struct TranslationTransformer {
@@ -30,8 +31,8 @@ pub struct TranslationTransformer {
 
 /// An [`RNNEncoderDecoder`]: GRUs over both languages, and attention of the target's steps to the source's.
 ///
-/// Defaults: vectors of 256 elements, 512 units, Luong's attention, dropout 0.3; a learning rate of up to 0.002, gradients of a
-/// norm of 1 at most. Source: Bahdanau et al. 2015; Luong et al. 2015.
+/// Defaults: vectors of 256 elements, 256 units, Luong's attention, dropout 0.2; batches of 64, a learning rate of up to 0.002,
+/// gradients of a norm of 1 at most. Source: Bahdanau et al. 2015; Luong et al. 2015.
 #[derive(Clone, Debug)]
 pub struct TranslationGRU {
     dimension: usize,
@@ -87,7 +88,7 @@ impl TranslationTransformer {
 impl TranslationGRU {
     /// The defaults.
     pub fn new() -> Self {
-        Self { dimension: 256, units: 512, attention: DecoderAttention::Luong, dropout: 0.3 }
+        Self { dimension: 256, units: 256, attention: DecoderAttention::Luong, dropout: 0.2 }
     }
 
     setters! {
@@ -132,6 +133,14 @@ impl TranslationModel {
         match self {
             Self::Transformer(_) => 1e-3,
             Self::Gru(_) => 2e-3,
+        }
+    }
+
+    /// The pairs of a step where nothing else is said.
+    pub(super) fn batch_size(&self) -> usize {
+        match self {
+            Self::Transformer(_) => 128,
+            Self::Gru(_) => 64,
         }
     }
 

@@ -244,7 +244,9 @@ fn disturbed(number: usize, line: &str) -> String {
 /// 1000 lines of Multi30k, where `FORNAX_DATA` names the folder that holds it.
 #[test]
 fn scores_of_real_lines_are_those_of_sacrebleu() {
-    let Some(data) = std::env::var_os("FORNAX_DATA") else { return };
+    let Some(data) = std::env::var_os("FORNAX_DATA") else {
+        return eprintln!("skipped: FORNAX_DATA is not set");
+    };
     let read = |language: &str| {
         let path = Path::new(&data).join(format!("multi30k/test_2016_flickr.{language}.gz"));
         fornax_data::text::read_lines(path).unwrap()

@@ -44,7 +44,8 @@ pub enum DecoderAttention {
 ///   `attention/query_kernel [units, 2 units]` (Bahdanau `[units, units]`, with `attention/key_kernel [2 units, units]` and
 ///   `attention/score [units]`), Luong's `attention/output_kernel [3 units, units]`, `output/kernel` and `output/bias`
 ///
-/// Defaults: Luong's attention, dropout 0 of embeddings and of what the logits are made from, GRU defaults. Source:
+/// Defaults: Luong's attention, dropout 0 of embeddings and of what the logits are made from, GRU defaults; embeddings start
+/// uniform from -1 to 1, without which the gates hardly see them for the first epochs (`docs/benchmarks.md`). Source:
 /// Bahdanau et al. 2015, Luong et al. 2015 (score `general`, no input feeding).
 ///
 /// ```
@@ -250,7 +251,7 @@ impl MultiLayer for RNNEncoderDecoder {
             ("width", width),
         ])?;
         check_dropout(self.dropout)?;
-        let embedding = Initializer::RandomUniform { minval: -0.05, maxval: 0.05 };
+        let embedding = Initializer::RandomUniform { minval: -1.0, maxval: 1.0 };
         weights.add("source_embedding", &[self.source_vocabulary, width], embedding);
         weights.add("target_embedding", &[self.target_vocabulary, width], embedding);
         let gru = self.gru();
