@@ -1,12 +1,16 @@
 //! Rows of a table: copied, added up by index, replaced in place.
 //!
-//! Rows are added in the order of the indices, so sums do not depend on anything else.
+//! Rows are added in the order of the indices, so sums do not depend on anything else; each part of a table looks through
+//! all of them.
 
 use super::host::{Host, HostTensor};
 use super::impl_for_cpu;
-use super::tasks::unwritten;
+use super::tasks::{MOVE, each, unwritten};
 use crate::ops::EmbeddingOps;
 use crate::{DynTensor, Indices};
+
+/// Parts that a table or what is looked up in it is cut into, whatever the number of threads.
+const PARTS: usize = 8;
 
 /// The row numbers; a negative one is a panic, as one behind the table is.
 pub(super) fn row_numbers<B: Host>(indices: &Indices<B>) -> impl Iterator<Item = usize> {
@@ -18,20 +22,35 @@ fn lookup<B: Host>(table: DynTensor<B>, indices: &Indices<B>) -> DynTensor<B> {
     let width = table.shape()[1];
     let mut shape = indices.shape();
     shape.push(width);
-    let mut y = unwritten(shape.iter().product());
-    for (y, row) in y.chunks_exact_mut(width.max(1)).zip(row_numbers(indices)) {
-        y.copy_from_slice(&table.floats()[row * width..][..width]);
-    }
+    let rows: Vec<usize> = row_numbers(indices).collect();
+    let mut y = unwritten(rows.len() * width);
+    let part = rows.len().div_ceil(PARTS).max(1);
+    let parts = y.chunks_mut((part * width).max(1)).zip(rows.chunks(part));
+    each(parts.collect(), 2 * MOVE * rows.len() * width, |_, (y, rows)| {
+        for (y, row) in y.chunks_exact_mut(width).zip(rows) {
+            y.copy_from_slice(&table.floats()[row * width..][..width]);
+        }
+    });
     DynTensor::from_floats(y, &shape)
 }
 
 fn backward<B: Host>(rows: usize, indices: &Indices<B>, dy: DynTensor<B>) -> DynTensor<B> {
     let dy = dy.standard();
     let width = *dy.shape().last().expect("at least one axis");
-    let mut table = vec![0.0; rows * width];
-    for (dy, row) in dy.floats().chunks_exact(width.max(1)).zip(row_numbers(indices)) {
-        add(&mut table[row * width..][..width], dy);
-    }
+    let numbers: Vec<usize> = row_numbers(indices).collect();
+    assert!(numbers.iter().all(|&row| row < rows), "an index is behind the table");
+    let mut table = unwritten(rows * width);
+    let part = rows.div_ceil(PARTS).max(1);
+    let cost = MOVE * (table.len() + 3 * dy.len());
+    each(table.chunks_mut((part * width).max(1)).collect(), cost, |at, table| {
+        table.fill(0.0);
+        for (dy, row) in dy.floats().chunks_exact(width).zip(&numbers) {
+            let row = row.wrapping_sub(at * part);
+            if row < part {
+                add(&mut table[row * width..][..width], dy);
+            }
+        }
+    });
     DynTensor::from_floats(table, &[rows, width])
 }
 

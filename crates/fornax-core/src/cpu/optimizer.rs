@@ -3,6 +3,7 @@
 use super::embedding::row_numbers;
 use super::host::HostTensor;
 use super::impl_for_cpu;
+use super::tasks::{MOVE, each};
 use crate::ops::{OptimizerOps, Slots, UpdateRule, optimizer};
 use crate::{DynTensor, Indices};
 
@@ -25,6 +26,9 @@ simd_fn! {
     }
 }
 
+/// Weights of a part, which a thread updates.
+const PART: usize = 1 << 15;
+
 /// The rates that [`adam`] takes at step `t`.
 fn adam_rates([beta_1, beta_2, epsilon]: [f64; 3], alpha: f64, t: u64) -> [f32; 4] {
     let corrected = alpha * (1.0 - beta_2.powf(t as f64)).sqrt() / (1.0 - beta_1.powf(t as f64));
@@ -45,12 +49,15 @@ impl_for_cpu!(OptimizerOps {
                 let (mut w, g) = (weight.standard(), gradient.standard());
                 let rates = adam_rates([beta_1, beta_2, epsilon], alpha, t);
                 let [m, v] = &mut slots[..] else { panic!("Adam keeps two moments") };
-                adam(w.floats_mut(), m.floats_mut(), v.floats_mut(), g.floats(), rates);
+                let moments = m.floats_mut().chunks_mut(PART).zip(v.floats_mut().chunks_mut(PART));
+                let parts = w.floats_mut().chunks_mut(PART).zip(g.floats().chunks(PART)).zip(moments);
+                each(parts.collect(), 7 * MOVE * g.len(), |_, ((w, g), (m, v))| adam(w, m, v, g, rates));
                 w
             }
             UpdateRule::Sgd { momentum: 0.0, .. } => {
                 let (mut w, g) = (weight.standard(), gradient.standard());
-                descend(w.floats_mut(), g.floats(), alpha as f32);
+                let parts = w.floats_mut().chunks_mut(PART).zip(g.floats().chunks(PART));
+                each(parts.collect(), 3 * MOVE * g.len(), |_, (w, g)| descend(w, g, alpha as f32));
                 w
             }
             _ => optimizer::reference(rule, weight, slots, gradient, alpha, t),

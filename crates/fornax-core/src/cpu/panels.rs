@@ -56,6 +56,16 @@ impl<'a> Out<'a> {
     }
 }
 
+/// What the sums of a product begin with.
+#[derive(Clone, Copy)]
+pub(super) enum Start<'a> {
+    Zero,
+    /// What is where the product goes.
+    There,
+    /// The same for each row, a number a column.
+    Row(&'a [f32]),
+}
+
 /// A packed right factor.
 pub(super) struct Panels {
     values: Vec<f32>,
@@ -94,9 +104,9 @@ impl Panels {
         }
     }
 
-    /// `out = left self`, or `out += left self` if `add`, for `rows` rows.
-    pub(super) fn multiply(&self, left: Left<'_>, rows: usize, out: Out<'_>, add: bool) {
-        self.multiply_columns(0..self.columns, left, rows, out, add);
+    /// `out = start + left self` for `rows` rows.
+    pub(super) fn multiply(&self, left: Left<'_>, rows: usize, out: Out<'_>, start: Start<'_>) {
+        self.multiply_columns(0..self.columns, left, rows, out, start);
     }
 
     /// [`Self::multiply`] by these columns alone, whole panels.
@@ -106,7 +116,7 @@ impl Panels {
         left: Left<'_>,
         rows: usize,
         out: Out<'_>,
-        add: bool,
+        start: Start<'_>,
     ) {
         if rows == 0 || columns.is_empty() {
             return;
@@ -115,9 +125,10 @@ impl Panels {
         assert!(columns.end <= self.columns);
         let last = (rows - 1) * out.row + (columns.len() / PANEL - 1) * out.panel;
         assert!(last + PANEL <= out.values.len());
+        assert!(!matches!(start, Start::Row(row) if row.len() < columns.len()));
         assert!(self.depth == 0 || (rows - 1) * left.row + (self.depth - 1) * left.step < left.values.len());
         let Out { values, row, panel } = out;
-        let job = Job { panels: self, columns, left, rows, out: values.as_mut_ptr(), row, panel, add };
+        let job = Job { panels: self, columns, left, rows, out: values.as_mut_ptr(), row, panel, start };
         // SAFETY: the assertions bound every element that the job touches.
         unsafe { job.run_widest() }
     }
@@ -131,7 +142,7 @@ struct Job<'a> {
     out: *mut f32,
     row: usize,
     panel: usize,
-    add: bool,
+    start: Start<'a>,
 }
 
 impl Kernel for Job<'_> {
@@ -210,10 +221,21 @@ impl Job<'_> {
                 out.add(r * self.row + at / PANEL * self.panel + at % PANEL)
             };
             let mut sums = [[L::zero(); V]; R];
-            if self.add || steps.start > 0 {
-                for r in 0..R {
+            match self.start {
+                Start::Zero if steps.start == 0 => {}
+                Start::Row(row) if steps.start == 0 => {
                     for v in 0..V {
-                        sums[r][v] = L::load(place(r, v));
+                        let number = L::load(row.as_ptr().add(column - self.columns.start + v * L::LEN));
+                        for r in 0..R {
+                            sums[r][v] = number;
+                        }
+                    }
+                }
+                _ => {
+                    for r in 0..R {
+                        for v in 0..V {
+                            sums[r][v] = L::load(place(r, v));
+                        }
                     }
                 }
             }
@@ -254,9 +276,18 @@ mod tests {
 
     #[test]
     fn products_are_those_of_plain_loops() {
-        for (rows, depth, columns, add) in
-            [(1, 1, 16, false), (3, 5, 48, true), (15, 7, 32, false), (22, 9, 80, true), (5, 300, 32, false)]
-        {
+        let row: Vec<f32> = (0..80).map(|at| at as f32 / 4.0).collect();
+        let (zero, there, row) = (Start::Zero, Start::There, Start::Row(&row));
+        for (rows, depth, columns, start) in [
+            (1, 1, 16, zero),
+            (3, 5, 48, there),
+            (15, 7, 32, zero),
+            (22, 9, 80, there),
+            (5, 300, 32, zero),
+            (23, 9, 80, row),
+            (7, 300, 48, row),
+            (2, 0, 16, row),
+        ] {
             let value = |at: usize| ((at * 7 % 13) as f32 - 6.0) / 8.0;
             let right = |k: usize, column: usize| value(k * columns + column + 3);
             let panels = Panels::pack(depth, columns, |k, from, out| {
@@ -264,18 +295,22 @@ mod tests {
             });
             let left: Vec<f32> = (0..rows * depth).map(value).collect();
             let before: Vec<f32> = (0..rows * columns).map(|at| value(at + 1)).collect();
-            let mut wanted = if add { before.clone() } else { vec![0.0; before.len()] };
+            let mut wanted = match start {
+                Start::Zero => vec![0.0; before.len()],
+                Start::There => before.clone(),
+                Start::Row(row) => row[..columns].repeat(rows),
+            };
             for (at, wanted) in wanted.iter_mut().enumerate() {
                 let (row, column) = (at / columns, at % columns);
                 *wanted += (0..depth).map(|k| left[row * depth + k] * right(k, column)).sum::<f32>();
             }
             let mut found = before.clone();
-            panels.multiply(Left::rows(&left, depth), rows, Out::rows(&mut found, columns), add);
+            panels.multiply(Left::rows(&left, depth), rows, Out::rows(&mut found, columns), start);
             assert_eq!(found, wanted, "{rows} x {depth} x {columns}");
             let transposed: Vec<f32> =
                 (0..left.len()).map(|at| left[at % rows * depth + at / rows]).collect();
             let mut found = before.clone();
-            panels.multiply(Left::columns(&transposed, rows), rows, Out::rows(&mut found, columns), add);
+            panels.multiply(Left::columns(&transposed, rows), rows, Out::rows(&mut found, columns), start);
             assert_eq!(found, wanted, "{rows} x {depth} x {columns}, left factor transposed");
             let panelled = |values: &[f32]| -> Vec<f32> {
                 let place =
@@ -283,7 +318,7 @@ mod tests {
                 (0..values.len()).map(|at| values[place(at)]).collect()
             };
             let mut found = panelled(&before);
-            panels.multiply(Left::rows(&left, depth), rows, Out::panels(&mut found, rows), add);
+            panels.multiply(Left::rows(&left, depth), rows, Out::panels(&mut found, rows), start);
             assert_eq!(found, panelled(&wanted), "{rows} x {depth} x {columns}, in panels");
         }
     }

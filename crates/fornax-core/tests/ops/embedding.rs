@@ -38,7 +38,9 @@ fn check<B: Backend>(rows: usize, width: usize, shape: &[usize]) {
 
 #[test]
 fn rows_are_those_of_plain_loops() {
-    for (rows, width, shape) in [(1, 1, &[1][..]), (7, 5, &[3]), (3, 2, &[4, 6]), (50, 17, &[2, 3, 5])] {
+    for (rows, width, shape) in
+        [(1, 1, &[1][..]), (7, 5, &[3]), (3, 2, &[4, 6]), (50, 17, &[2, 3, 5]), (29, 64, &[1200])]
+    {
         check::<Oracle>(rows, width, shape);
         check::<Flex>(rows, width, shape);
         check::<NdArray>(rows, width, shape);
@@ -63,4 +65,21 @@ fn gradients_are_finite_differences() {
         let indices = Indices::from_vec(vec![4, 0, 4, 2, 4, 0], &[2, 3], &Default::default());
         vec![Recorded::embedding_lookup(tensors[0].clone(), indices)]
     });
+}
+
+#[test]
+fn threads_change_no_bit() {
+    let mut random = Philox::new(3);
+    let chosen: Vec<i32> = (0..12_000).map(|_| random.below(301) as i32).collect();
+    let (table, dy) = (point(&[301, 64], 1), point(&[12_000, 64], 2));
+    let found = |threads: usize| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        let indices = || Indices::<Flex>::from_vec(chosen.clone(), &[12_000], &Default::default());
+        pool.install(|| {
+            let rows = Flex::embedding_lookup(tensor(&table), indices());
+            [rows, Flex::embedding_lookup_backward(301, indices(), tensor(&dy))].map(|tensor| tensor.to_vec())
+        })
+    };
+    let wanted = found(1);
+    assert!(found(2) == wanted && found(4) == wanted);
 }

@@ -1,6 +1,6 @@
-//! Steps of the rows of a table alone: those of the oracle, and no other row moves.
+//! Steps of the rows of a table alone, which are those of the oracle and move no other row; steps of many weights.
 
-use fornax_core::ops::UpdateRule;
+use fornax_core::ops::{OptimizerOps, UpdateRule};
 use fornax_core::{Backend, DynTensor, Flex, Indices, NdArray};
 use fornax_testkit::{Oracle, assert_close};
 
@@ -34,6 +34,31 @@ fn rows_move_alone() {
                 assert_eq!(found[0][row * 5..][..5], before[row * 5..][..5]);
             }
             assert_ne!(found[0][5..10], before[5..10]);
+        }
+    }
+}
+
+/// The weights are cut into parts, which is what threads share; each element is stepped alone.
+#[test]
+fn a_step_is_the_same_for_any_number_of_threads() {
+    const LEN: usize = 200_003;
+    let adam = UpdateRule::Adam { beta_1: 0.9, beta_2: 0.999, epsilon: 1e-7, amsgrad: false };
+    for rule in [adam, UpdateRule::Sgd { momentum: 0.0, nesterov: false }] {
+        let step = |threads: usize, from: usize, len: usize| {
+            let part = |seed| {
+                let (_, values) = point(&[LEN], seed);
+                tensor::<Flex>(&(vec![len], values[from..][..len].to_vec()))
+            };
+            let zeros = |value| DynTensor::full(&[len], value, &Default::default());
+            let mut slots: Vec<_> = rule.slots().into_iter().map(zeros).collect();
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            let weight = pool.install(|| Flex::update(&rule, part(1), &mut slots, part(2), 0.01, 3));
+            [&[weight], &slots[..]].concat().iter().map(DynTensor::to_vec).collect::<Vec<_>>()
+        };
+        let wanted = step(1, 0, LEN);
+        assert!(step(2, 0, LEN) == wanted && step(4, 0, LEN) == wanted);
+        for (found, wanted) in step(1, LEN - 9, 9).iter().zip(&wanted) {
+            assert_close(found, &wanted[LEN - 9..], 1e-6, "the last weights alone");
         }
     }
 }

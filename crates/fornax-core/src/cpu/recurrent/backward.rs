@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::super::gemm::add_column_sums;
 use super::super::host::{Host, HostTensor};
-use super::super::panels::{Left, Out, PANEL, Panels};
+use super::super::panels::{Left, Out, PANEL, Panels, Start};
 use super::super::tasks::{each, unwritten};
 use super::cell::Cell;
 use super::plan::Plan;
@@ -67,13 +67,14 @@ fn unroll_back<C: Cell>(
             let dz = &mut dz[(first - base) * wide..][..active * wide];
             cell.backward(at, kept, dh, &mut dc[..active * at.units], dz);
             let left = Left::rows(&dz[of_recurrent.start..], wide);
-            weights.recurrent.multiply(left, active, Out::rows(dh, at.units), C::DIRECT);
+            let start = if C::DIRECT { Start::There } else { Start::Zero };
+            weights.recurrent.multiply(left, active, Out::rows(dh, at.units), start);
         }
         packed.repack(&dz, wide);
         let mut product = |columns: Range<usize>, from: usize, count: usize| {
             let left = Left::columns(&factors[base * at.factors + from..], at.factors);
             let to = &mut kernels[columns.start * (features + at.units) + from * PANEL..];
-            packed.multiply_columns(columns, left, count, Out::panels(to, features + at.units), true);
+            packed.multiply_columns(columns, left, count, Out::panels(to, features + at.units), Start::There);
         };
         if of_kernel == of_recurrent {
             product(of_kernel.clone(), 0, features + at.units);
@@ -85,7 +86,7 @@ fn unroll_back<C: Cell>(
         if let Some(dx) = &mut dx {
             dx_rows.resize(rows * inputs, 0.0);
             let left = Left::rows(&dz[of_kernel.start..], wide);
-            weights.kernel.multiply(left, rows, Out::rows(&mut dx_rows, inputs), false);
+            weights.kernel.multiply(left, rows, Out::rows(&mut dx_rows, inputs), Start::Zero);
             let mut from = dx_rows.chunks_exact(inputs);
             for step in chunk {
                 for (row, from) in from.by_ref().take(plan.active(step)).enumerate() {

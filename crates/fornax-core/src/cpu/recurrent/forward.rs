@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::super::host::{Host, HostTensor};
-use super::super::panels::{Left, Out};
+use super::super::panels::{Left, Out, Start};
 use super::super::tasks::{each, unwritten};
 use super::cell::Cell;
 use super::plan::Plan;
@@ -39,6 +39,7 @@ fn unroll<C: Cell>(
     let memory = if save { plan.len() } else { chunks.iter().map(rows_of).max().unwrap_or(0) };
     let (mut factors, mut gates) = (unwritten(memory * at.factors), unwritten(memory * at.gates));
     let [mut h, mut c] = states_of::<C>(lengths, plan, states);
+    let (of_kernel, others) = weights.bias.split_at(C::KERNEL.end * at.units);
     for chunk in chunks {
         let (base, rows) = (if save { plan.first(chunk.start) } else { 0 }, rows_of(&chunk));
         let factors = &mut factors[base * at.factors..][..rows * at.factors];
@@ -48,12 +49,11 @@ fn unroll<C: Cell>(
             for (row, (factors, gates)) in rows_left.by_ref().take(plan.active(step)).enumerate() {
                 let from = (plan.rows[row] * time + plan.time(row, step)) * features;
                 factors[..features].copy_from_slice(&x[from..from + features]);
-                gates[..weights.bias.len()].copy_from_slice(&weights.bias);
+                gates[of_kernel.len()..][..others.len()].copy_from_slice(others);
             }
         }
-        let to = C::KERNEL.start * at.units;
-        let z = Out::rows(&mut gates[to..], at.gates);
-        weights.kernel.multiply(Left::rows(factors, at.factors), rows, z, true);
+        let (left, z) = (Left::rows(factors, at.factors), Out::rows(gates, at.gates));
+        weights.kernel.multiply(left, rows, z, Start::Row(of_kernel));
         for step in chunk.clone() {
             let (first, active) = (plan.first(step) - plan.first(chunk.start), plan.active(step));
             let gates = &mut gates[first * at.gates..][..active * at.gates];
@@ -65,7 +65,7 @@ fn unroll<C: Cell>(
             }
             let to = C::RECURRENT.start * at.units;
             let left = Left::rows(&h, at.units);
-            weights.recurrent.multiply(left, active, Out::rows(&mut gates[to..], at.gates), true);
+            weights.recurrent.multiply(left, active, Out::rows(&mut gates[to..], at.gates), Start::There);
             cell.forward(at, gates, &mut h[..active * at.units], &mut c[..active * at.units]);
             if sequences {
                 for (row, h) in h.chunks_exact(at.units).take(active).enumerate() {
