@@ -100,7 +100,7 @@ impl<B: Backend> Value<B> {
         self.float().tensor()
     }
 
-    /// The time steps that count, `[batch, time]`.
+    /// The time steps that count, `[batch, time]` as a rule; [`Self::time_mask`] checks that.
     pub fn mask(&self) -> Option<&Mask<B>> {
         self.mask.as_ref()
     }

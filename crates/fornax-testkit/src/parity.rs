@@ -105,6 +105,7 @@ fn check<B: Backend>(goldens: &Goldens, case: &Case, registry: &Registry<B>, fau
     let shown: Vec<Array> = x.iter().map(|x| x.rows(0..firsts[0].row_count())).collect();
     match network.predict_all(&shown, firsts[0].row_count()) {
         Ok(outputs) => {
+            assert_eq!(outputs.len(), firsts.len(), "{}: outputs", case.name);
             for (found, wanted) in outputs.iter().zip(&firsts) {
                 compare("output", found, wanted, FORWARD, faults);
             }

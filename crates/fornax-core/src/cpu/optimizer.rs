@@ -49,6 +49,7 @@ impl_for_cpu!(OptimizerOps {
                 let (mut w, g) = (weight.standard(), gradient.standard());
                 let rates = adam_rates([beta_1, beta_2, epsilon], alpha, t);
                 let [m, v] = &mut slots[..] else { panic!("Adam keeps two moments") };
+                assert!([m.len(), v.len(), g.len()] == [w.len(); 3], "moments and gradient are the weight's");
                 let moments = m.floats_mut().chunks_mut(PART).zip(v.floats_mut().chunks_mut(PART));
                 let parts = w.floats_mut().chunks_mut(PART).zip(g.floats().chunks(PART)).zip(moments);
                 each(parts.collect(), 7 * MOVE * g.len(), |_, ((w, g), (m, v))| adam(w, m, v, g, rates));
@@ -56,6 +57,7 @@ impl_for_cpu!(OptimizerOps {
             }
             UpdateRule::Sgd { momentum: 0.0, .. } => {
                 let (mut w, g) = (weight.standard(), gradient.standard());
+                assert_eq!(w.len(), g.len(), "the gradient is the weight's");
                 let parts = w.floats_mut().chunks_mut(PART).zip(g.floats().chunks(PART));
                 each(parts.collect(), 3 * MOVE * g.len(), |_, (w, g)| descend(w, g, alpha as f32));
                 w

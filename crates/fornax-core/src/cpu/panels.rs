@@ -61,9 +61,9 @@ impl<'a> Out<'a> {
 pub(super) enum Start<'a> {
     Zero,
     /// What is where the product goes.
-    There,
-    /// The same for each row, a number a column.
-    Row(&'a [f32]),
+    Accumulate,
+    /// A number a column, the same for each row.
+    Bias(&'a [f32]),
 }
 
 /// A packed right factor.
@@ -125,7 +125,9 @@ impl Panels {
         assert!(columns.end <= self.columns);
         let last = (rows - 1) * out.row + (columns.len() / PANEL - 1) * out.panel;
         assert!(last + PANEL <= out.values.len());
-        assert!(!matches!(start, Start::Row(row) if row.len() < columns.len()));
+        if let Start::Bias(bias) = start {
+            assert_eq!(bias.len(), columns.len());
+        }
         assert!(self.depth == 0 || (rows - 1) * left.row + (self.depth - 1) * left.step < left.values.len());
         let Out { values, row, panel } = out;
         let job = Job { panels: self, columns, left, rows, out: values.as_mut_ptr(), row, panel, start };
@@ -223,9 +225,9 @@ impl Job<'_> {
             let mut sums = [[L::zero(); V]; R];
             match self.start {
                 Start::Zero if steps.start == 0 => {}
-                Start::Row(row) if steps.start == 0 => {
+                Start::Bias(bias) if steps.start == 0 => {
                     for v in 0..V {
-                        let number = L::load(row.as_ptr().add(column - self.columns.start + v * L::LEN));
+                        let number = L::load(bias.as_ptr().add(column - self.columns.start + v * L::LEN));
                         for r in 0..R {
                             sums[r][v] = number;
                         }
@@ -250,8 +252,10 @@ impl Job<'_> {
                     vectors[v] = L::load(panel.add(at / PANEL * depth * PANEL + at % PANEL));
                 }
                 for r in 0..R {
-                    // Each number is loaded when it is needed: all of them at once would take more registers.
-                    compiler_fence(Ordering::SeqCst);
+                    if L::REGISTERS == 16 {
+                        // Each number is loaded when it is needed: all of them at once would take more registers.
+                        compiler_fence(Ordering::SeqCst);
+                    }
                     let number = L::splat(left.add(r * self.left.row));
                     for v in 0..V {
                         sums[r][v] = number.multiply_add(vectors[v], sums[r][v]);
@@ -276,17 +280,18 @@ mod tests {
 
     #[test]
     fn products_are_those_of_plain_loops() {
-        let row: Vec<f32> = (0..80).map(|at| at as f32 / 4.0).collect();
-        let (zero, there, row) = (Start::Zero, Start::There, Start::Row(&row));
+        let numbers: Vec<f32> = (0..80).map(|at| at as f32 / 4.0).collect();
+        let (zero, there) = (Start::Zero, Start::Accumulate);
+        let bias = |columns: usize| Start::Bias(&numbers[..columns]);
         for (rows, depth, columns, start) in [
             (1, 1, 16, zero),
             (3, 5, 48, there),
             (15, 7, 32, zero),
             (22, 9, 80, there),
             (5, 300, 32, zero),
-            (23, 9, 80, row),
-            (7, 300, 48, row),
-            (2, 0, 16, row),
+            (23, 9, 80, bias(80)),
+            (7, 300, 48, bias(48)),
+            (2, 0, 16, bias(16)),
         ] {
             let value = |at: usize| ((at * 7 % 13) as f32 - 6.0) / 8.0;
             let right = |k: usize, column: usize| value(k * columns + column + 3);
@@ -297,8 +302,8 @@ mod tests {
             let before: Vec<f32> = (0..rows * columns).map(|at| value(at + 1)).collect();
             let mut wanted = match start {
                 Start::Zero => vec![0.0; before.len()],
-                Start::There => before.clone(),
-                Start::Row(row) => row[..columns].repeat(rows),
+                Start::Accumulate => before.clone(),
+                Start::Bias(bias) => bias.repeat(rows),
             };
             for (at, wanted) in wanted.iter_mut().enumerate() {
                 let (row, column) = (at / columns, at % columns);
@@ -307,6 +312,17 @@ mod tests {
             let mut found = before.clone();
             panels.multiply(Left::rows(&left, depth), rows, Out::rows(&mut found, columns), start);
             assert_eq!(found, wanted, "{rows} x {depth} x {columns}");
+            // The columns behind the first panel alone, in rows as wide as all of them.
+            let mut found = before.clone();
+            let start = match start {
+                Start::Bias(bias) => Start::Bias(&bias[PANEL..]),
+                start => start,
+            };
+            let out = Out::rows(&mut found[PANEL.min(columns - PANEL)..], columns);
+            panels.multiply_columns(PANEL..columns, Left::rows(&left, depth), rows, out, start);
+            for (at, (found, (before, wanted))) in found.iter().zip(before.iter().zip(&wanted)).enumerate() {
+                assert_eq!(found, if at % columns < PANEL { before } else { wanted }, "columns from 16 on");
+            }
             let transposed: Vec<f32> =
                 (0..left.len()).map(|at| left[at % rows * depth + at / rows]).collect();
             let mut found = before.clone();

@@ -15,8 +15,8 @@ use super::{Architecture, Translator};
 /// end included, becomes small.
 ///
 /// Defaults: words in lower case, marks words of their own; words that occur twice (others are the unknown word), any number; the
-/// first 45 words of a text; label smoothing 0.1; 10 epochs in batches of the model's size by Adam, whose learning rate rises to that
-/// of the model in 400 steps and falls as a cosine to 0 by the last epoch; seed 0.
+/// first 45 words of a text; label smoothing 0.1; 10 epochs by Adam, in batches and with a learning rate that each model states, which
+/// rises in 400 steps and falls as a cosine to 0 by the last epoch; seed 0.
 ///
 /// ```
 /// # #[cfg(feature = "flex")] {
@@ -84,13 +84,13 @@ impl TranslatorBuilder {
         max_length: usize,
         /// How much of the probability is wanted of words that are not the next one.
         label_smoothing: f64,
-        /// The greatest learning rate.
+        /// The greatest learning rate; by default the model's.
         learning_rate: Some(f64),
         /// The steps in which the learning rate rises.
         warmup: u64,
         /// How often the pairs are trained on.
         epochs: usize,
-        /// Pairs a step.
+        /// Pairs a step; by default the model's.
         batch_size: Some(usize),
         /// What weights, order and dropout are drawn from.
         seed: u64,

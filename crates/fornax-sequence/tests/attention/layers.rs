@@ -102,6 +102,8 @@ fn a_mask_has_a_truth_value_for_each_step() {
     check(TransformerEncoder::new(8, 2), 1);
     check(TransformerDecoder::new(8, 2), 2);
     check(Bidirectional::new(GRU::new(2)), 1);
+    check(fornax_sequence::crf::CRF::new(4), 1);
+    check(fornax_layers::layers::GlobalAveragePooling1D::new(), 1);
 }
 
 /// Any amount of padding behind a sequence, whatever it holds, leaves the other steps as they are.

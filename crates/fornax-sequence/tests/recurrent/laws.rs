@@ -111,7 +111,12 @@ fn run(network: &Network<Flex>, rows: &[Row], time: usize) -> Found {
         sum = sum.add(output.mul(factors).sum());
     }
     let mut gradients = sum.backward();
-    add(&gradients.remove(&x).unwrap().to_vec(), &shape);
+    let dx = gradients.remove(&x).unwrap().to_vec();
+    add(&dx, &shape);
+    for (at, dx) in dx.chunks(FEATURES).enumerate() {
+        let counts = rows[at / time].places.contains(&(at % time));
+        assert!(counts || dx.iter().all(|&dx| dx == 0.0), "the gradient of a step that does not count");
+    }
     found.weights = weights.iter().map(|weight| gradients.remove(weight).unwrap().to_vec()).collect();
     found
 }
@@ -145,7 +150,7 @@ proptest! {
     ) {
         let rows = (0..).zip(&lengths).map(|(seed, &steps)| Row::in_front(seed, steps));
         let rows: Vec<Row> = rows.map(|row| if in_front { row } else { row.spread(6) }).collect();
-        let turn = turn % rows.len();
+        let turn = 1 + turn % (rows.len() - 1);
         let turned = [&rows[turn..], &rows[..turn]].concat();
         for (index, network) in networks().iter().enumerate() {
             let mut found = run(network, &turned, 6);

@@ -67,14 +67,20 @@ fn unroll_back<C: Cell>(
             let dz = &mut dz[(first - base) * wide..][..active * wide];
             cell.backward(at, kept, dh, &mut dc[..active * at.units], dz);
             let left = Left::rows(&dz[of_recurrent.start..], wide);
-            let start = if C::DIRECT { Start::There } else { Start::Zero };
+            let start = if C::DIRECT { Start::Accumulate } else { Start::Zero };
             weights.recurrent.multiply(left, active, Out::rows(dh, at.units), start);
         }
         packed.repack(&dz, wide);
         let mut product = |columns: Range<usize>, from: usize, count: usize| {
             let left = Left::columns(&factors[base * at.factors + from..], at.factors);
             let to = &mut kernels[columns.start * (features + at.units) + from * PANEL..];
-            packed.multiply_columns(columns, left, count, Out::panels(to, features + at.units), Start::There);
+            packed.multiply_columns(
+                columns,
+                left,
+                count,
+                Out::panels(to, features + at.units),
+                Start::Accumulate,
+            );
         };
         if of_kernel == of_recurrent {
             product(of_kernel.clone(), 0, features + at.units);

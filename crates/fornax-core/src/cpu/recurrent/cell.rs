@@ -9,7 +9,7 @@ pub(super) trait Cell: Copy + Sync {
     const CELL: RecurrentCell;
     /// Blocks of pre-activations.
     const BLOCKS: usize;
-    /// The blocks to which the product with the kernel is added.
+    /// The blocks, the first ones, that begin with the bias and the product with the kernel.
     const KERNEL: Range<usize>;
     /// The blocks to which the product with the recurrent kernel is added.
     const RECURRENT: Range<usize>;

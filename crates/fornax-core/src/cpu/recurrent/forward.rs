@@ -53,7 +53,7 @@ fn unroll<C: Cell>(
             }
         }
         let (left, z) = (Left::rows(factors, at.factors), Out::rows(gates, at.gates));
-        weights.kernel.multiply(left, rows, z, Start::Row(of_kernel));
+        weights.kernel.multiply(left, rows, z, Start::Bias(of_kernel));
         for step in chunk.clone() {
             let (first, active) = (plan.first(step) - plan.first(chunk.start), plan.active(step));
             let gates = &mut gates[first * at.gates..][..active * at.gates];
@@ -65,7 +65,12 @@ fn unroll<C: Cell>(
             }
             let to = C::RECURRENT.start * at.units;
             let left = Left::rows(&h, at.units);
-            weights.recurrent.multiply(left, active, Out::rows(&mut gates[to..], at.gates), Start::There);
+            weights.recurrent.multiply(
+                left,
+                active,
+                Out::rows(&mut gates[to..], at.gates),
+                Start::Accumulate,
+            );
             cell.forward(at, gates, &mut h[..active * at.units], &mut c[..active * at.units]);
             if sequences {
                 for (row, h) in h.chunks_exact(at.units).take(active).enumerate() {

@@ -45,7 +45,7 @@ pub enum DecoderAttention {
 ///   `attention/score [units]`), Luong's `attention/output_kernel [3 units, units]`, `output/kernel` and `output/bias`
 ///
 /// Defaults: Luong's attention, dropout 0 of embeddings and of what the logits are made from, GRU defaults; embeddings start
-/// uniform from -1 to 1, without which the gates hardly see them for the first epochs (`docs/benchmarks.md`). Source:
+/// uniform from -1 to 1. Source:
 /// Bahdanau et al. 2015, Luong et al. 2015 (score `general`, no input feeding).
 ///
 /// ```
