@@ -314,12 +314,12 @@ mod tests {
             assert_eq!(found, wanted, "{rows} x {depth} x {columns}");
             // The columns behind the first panel alone, in rows as wide as all of them.
             let mut found = before.clone();
-            let start = match start {
+            let behind = match start {
                 Start::Bias(bias) => Start::Bias(&bias[PANEL..]),
                 start => start,
             };
             let out = Out::rows(&mut found[PANEL.min(columns - PANEL)..], columns);
-            panels.multiply_columns(PANEL..columns, Left::rows(&left, depth), rows, out, start);
+            panels.multiply_columns(PANEL..columns, Left::rows(&left, depth), rows, out, behind);
             for (at, (found, (before, wanted))) in found.iter().zip(before.iter().zip(&wanted)).enumerate() {
                 assert_eq!(found, if at % columns < PANEL { before } else { wanted }, "columns from 16 on");
             }
