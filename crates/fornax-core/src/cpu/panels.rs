@@ -9,6 +9,7 @@
 use std::ops::Range;
 use std::sync::atomic::{Ordering, compiler_fence};
 
+use super::tasks::{MOVE, each};
 use crate::lanes::{Kernel, Lanes};
 
 /// Columns of a panel.
@@ -16,6 +17,12 @@ pub(super) const PANEL: usize = 16;
 
 /// Rows of the right factor that are multiplied at a time.
 const BLOCK: usize = 256;
+
+/// What it costs to pack a number that lies anywhere, in multiply-adds.
+const GATHERED: usize = 4 * MOVE;
+
+/// Steps of a sum between two jumps.
+const UNROLLED: usize = 4;
 
 /// A left factor whose element `(r, k)` lies at `r * row + k * step`.
 #[derive(Clone, Copy)]
@@ -76,14 +83,15 @@ pub(super) struct Panels {
 impl Panels {
     /// Packs a matrix of `depth` rows and `columns` columns, a multiple of 16: `fill` writes 16 columns of one row, which
     /// are zeros before, from the column it is given.
-    pub(super) fn pack(depth: usize, columns: usize, mut fill: impl FnMut(usize, usize, &mut [f32])) -> Self {
+    pub(super) fn pack(depth: usize, columns: usize, fill: impl Fn(usize, usize, &mut [f32]) + Sync) -> Self {
         assert_eq!(columns % PANEL, 0);
         let mut values = vec![0.0; depth * columns];
-        for (panel, rows) in values.chunks_exact_mut(depth.max(1) * PANEL).enumerate() {
+        let panels = values.chunks_exact_mut(depth.max(1) * PANEL).collect();
+        each(panels, depth * columns * GATHERED, |panel, rows| {
             for (row, out) in rows.chunks_exact_mut(PANEL).enumerate() {
                 fill(row, panel * PANEL, out);
             }
-        }
+        });
         Self { values, depth, columns }
     }
 
@@ -243,27 +251,17 @@ impl Job<'_> {
             }
             // Where there is no step these may point outside, and are not read.
             let left = self.left.values.as_ptr();
-            let mut left = left.wrapping_add(row * self.left.row + steps.start * self.left.step);
-            let mut panel = self.panels.values.as_ptr().wrapping_add(column * depth + steps.start * PANEL);
-            for _ in steps.clone() {
-                let mut vectors = [L::zero(); V];
-                for v in 0..V {
-                    let at = v * L::LEN;
-                    vectors[v] = L::load(panel.add(at / PANEL * depth * PANEL + at % PANEL));
-                }
-                for r in 0..R {
-                    if L::REGISTERS == 16 {
-                        // Each number is loaded when it is needed: all of them at once would take more registers.
-                        compiler_fence(Ordering::SeqCst);
-                    }
-                    let number = L::splat(left.add(r * self.left.row));
-                    for v in 0..V {
-                        sums[r][v] = number.multiply_add(vectors[v], sums[r][v]);
-                    }
-                }
-                // Beyond the last element these point outside, and are not read.
-                left = left.wrapping_add(self.left.step);
-                panel = panel.wrapping_add(PANEL);
+            let left = left.wrapping_add(row * self.left.row + steps.start * self.left.step);
+            let panel = self.panels.values.as_ptr().wrapping_add(column * depth + steps.start * PANEL);
+            let mut at = Step { lefts: [left; 3], panel };
+            for third in 0..3 {
+                at.lefts[third] = apart(left.wrapping_add(3 * third * self.left.row));
+            }
+            for _ in 0..steps.len() / UNROLLED {
+                self.add_steps::<L, R, V, UNROLLED>(&mut sums, &mut at);
+            }
+            for _ in 0..steps.len() % UNROLLED {
+                self.add_steps::<L, R, V, 1>(&mut sums, &mut at);
             }
             for r in 0..R {
                 for v in 0..V {
@@ -272,6 +270,64 @@ impl Job<'_> {
             }
         }
     }
+
+    /// Adds the next `U` steps to the sums of a tile.
+    #[allow(clippy::needless_range_loop)]
+    #[inline(always)]
+    unsafe fn add_steps<L: Lanes, const R: usize, const V: usize, const U: usize>(
+        &self,
+        sums: &mut [[L; V]; R],
+        at: &mut Step,
+    ) {
+        unsafe {
+            for step in 0..U {
+                let mut vectors = [L::zero(); V];
+                for v in 0..V {
+                    let lane = v * L::LEN;
+                    let from = lane / PANEL * self.panels.depth * PANEL + lane % PANEL;
+                    vectors[v] = L::load(at.panel.add(step * PANEL + from));
+                }
+                for r in 0..R {
+                    if L::REGISTERS == 16 {
+                        // Each number is loaded when it is needed: all of them at once would take more registers.
+                        compiler_fence(Ordering::SeqCst);
+                    }
+                    let number = L::splat(at.lefts[r / 3].add(r % 3 * self.left.row));
+                    for v in 0..V {
+                        sums[r][v] = number.multiply_add(vectors[v], sums[r][v]);
+                    }
+                }
+                // Behind the last step these point outside, and are not read.
+                for third in 0..R.div_ceil(3) {
+                    at.lefts[third] = apart(at.lefts[third].wrapping_add(self.left.step));
+                }
+            }
+            at.panel = at.panel.wrapping_add(U * PANEL);
+        }
+    }
+}
+
+/// Where the next step of a tile reads: the left factor from every third row on, and the panel.
+struct Step {
+    lefts: [*const f32; 3],
+    panel: *const f32,
+}
+
+/// The same pointer, but the compiler does not know that: it would compute a row's place from that of the row before it,
+/// by an instruction a row, instead of leaving it to the addressing of the load.
+#[inline(always)]
+fn apart(pointer: *const f32) -> *const f32 {
+    #[cfg(all(target_arch = "x86_64", not(miri)))]
+    {
+        let mut pointer = pointer;
+        // SAFETY: there is no instruction.
+        unsafe {
+            std::arch::asm!("/* {} */", inout(reg) pointer, options(pure, nomem, nostack, preserves_flags))
+        };
+        pointer
+    }
+    #[cfg(not(all(target_arch = "x86_64", not(miri))))]
+    pointer
 }
 
 #[cfg(test)]

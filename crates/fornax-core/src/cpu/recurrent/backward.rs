@@ -5,7 +5,7 @@ use std::ops::Range;
 use super::super::gemm::add_column_sums;
 use super::super::host::{Host, HostTensor};
 use super::super::panels::{Left, Out, PANEL, Panels, Start};
-use super::super::tasks::{each, unwritten};
+use super::super::tasks::{MOVE, each, unwritten};
 use super::cell::Cell;
 use super::plan::Plan;
 use super::skipped::fold_skipped;
@@ -13,6 +13,9 @@ use super::weights::{Weights, bias_rows};
 use super::{CHUNK, Lengths, deal, gather_states, states_of};
 use crate::DynTensor;
 use crate::ops::{Recurrence, RecurrentInputs};
+
+/// Rows of the weights' cotangents that are summed at a time.
+const SUMMED: usize = 32;
 
 /// The cotangents that a part adds to the weights', on padded units, and those of its first states.
 struct PartCotangents {
@@ -44,7 +47,11 @@ fn unroll_back<C: Cell>(
             add(dh, &doutput[plan.rows[row] * units..][..units]);
         }
     }
-    let (mut kernels, mut bias) = (vec![0.0; (features + at.units) * wide], vec![0.0; wide]);
+    let mut kernels = unwritten((features + at.units) * wide);
+    if plan.steps() == 0 {
+        kernels.fill(0.0);
+    }
+    let (mut bias, mut start) = (vec![0.0; wide], Start::Zero);
     let mut packed = Panels::empty();
     let inputs = features.next_multiple_of(PANEL);
     let (mut dz, mut dx_rows) = (vec![], vec![]);
@@ -74,13 +81,7 @@ fn unroll_back<C: Cell>(
         let mut product = |columns: Range<usize>, from: usize, count: usize| {
             let left = Left::columns(&factors[base * at.factors + from..], at.factors);
             let to = &mut kernels[columns.start * (features + at.units) + from * PANEL..];
-            packed.multiply_columns(
-                columns,
-                left,
-                count,
-                Out::panels(to, features + at.units),
-                Start::Accumulate,
-            );
+            packed.multiply_columns(columns, left, count, Out::panels(to, features + at.units), start);
         };
         if of_kernel == of_recurrent {
             product(of_kernel.clone(), 0, features + at.units);
@@ -88,6 +89,7 @@ fn unroll_back<C: Cell>(
             product(of_kernel.clone(), 0, features);
             product(of_recurrent.clone(), features, at.units);
         }
+        start = Start::Accumulate;
         add_column_sums(&dz, &mut bias);
         if let Some(dx) = &mut dx {
             dx_rows.resize(rows * inputs, 0.0);
@@ -156,16 +158,19 @@ pub(super) fn backward<B: Host, C: Cell>(
     // Sums over the parts, in their order, of these blocks of these rows: out of panels that hold `all` rows.
     let sum = |part: fn(&PartCotangents) -> &[f32], all: usize, rows: Range<usize>, blocks: Range<usize>| {
         let mut out = vec![0.0; rows.len() * wide];
-        for part in parts.iter().map(part) {
-            for (row, out) in rows.clone().zip(out.chunks_exact_mut(wide)) {
-                for block in blocks.clone() {
-                    let out = &mut out[C::gate(block) * units..][..units];
-                    for (out, panel) in out.chunks_mut(PANEL).zip(block * padded / PANEL..) {
-                        add(out, &part[(panel * all + row) * PANEL..][..PANEL]);
+        let cost = parts.len() * out.len() * MOVE;
+        each(out.chunks_mut(SUMMED * wide).collect(), cost, |index, out| {
+            for part in parts.iter().map(part) {
+                for (row, out) in (rows.start + index * SUMMED..).zip(out.chunks_exact_mut(wide)) {
+                    for block in blocks.clone() {
+                        let out = &mut out[C::gate(block) * units..][..units];
+                        for (out, panel) in out.chunks_mut(PANEL).zip(block * padded / PANEL..) {
+                            add(out, &part[(panel * all + row) * PANEL..][..PANEL]);
+                        }
                     }
                 }
             }
-        }
+        });
         out
     };
     let all = features + padded;
