@@ -4,5 +4,7 @@ use crate::Outcome;
 use crate::process::cargo;
 
 pub(crate) fn run() -> Outcome {
-    cargo("test --workspace --features fornax-nlp/tokenizers,fornax/hnsw")
+    // The examples, which a plain `cargo test` would build too, hold no tests; clippy checks them.
+    cargo("test --workspace --features fornax-nlp/tokenizers,fornax/hnsw --lib --bins --tests")?;
+    cargo("test --workspace --features fornax-nlp/tokenizers,fornax/hnsw --doc")
 }

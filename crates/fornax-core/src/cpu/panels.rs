@@ -315,6 +315,7 @@ struct Step {
 
 /// The same pointer, but the compiler does not know that: it would compute a row's place from that of the row before it,
 /// by an instruction a row, instead of leaving it to the addressing of the load.
+#[allow(clippy::pointers_in_nomem_asm_block, reason = "nothing is read or written")]
 #[inline(always)]
 fn apart(pointer: *const f32) -> *const f32 {
     #[cfg(all(target_arch = "x86_64", not(miri)))]
