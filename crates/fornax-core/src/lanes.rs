@@ -7,6 +7,14 @@ use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 #[repr(align(64))]
 pub(crate) struct Line(#[allow(dead_code, reason = "read through pointers")] pub(crate) [f32; 16]);
 
+impl Line {
+    /// The numbers of lines.
+    pub(crate) fn numbers(lines: &[Self]) -> &[f32] {
+        // SAFETY: a line is 16 numbers and nothing else.
+        unsafe { std::slice::from_raw_parts(lines.as_ptr().cast(), lines.len() * 16) }
+    }
+}
+
 /// A vector of numbers in a register.
 pub(crate) trait Lanes: Copy {
     const LEN: usize;

@@ -12,6 +12,7 @@
 //! part of the factor that they meet (16 KiB for the columns of an AVX2 tile, 64 KiB for those of AVX-512) stays in the
 //! first- or second-level cache, the source near. A factor that many rows meet is packed first.
 
+use std::borrow::Cow;
 use std::ops::Range;
 use std::sync::atomic::{Ordering, compiler_fence};
 
@@ -74,7 +75,7 @@ pub(super) struct Factor<'a> {
 }
 
 enum Storage<'a> {
-    Packed(Vec<Line>),
+    Packed(Cow<'a, [Line]>),
     /// Rows that begin so far apart, as they are.
     Borrowed(&'a [f32], usize),
 }
@@ -90,7 +91,7 @@ impl<'a> Factor<'a> {
         let storage = if uses < WORTH_PACKING && width.is_multiple_of(WIDTH) && rows > 0 {
             Storage::Borrowed(&values[start..], stride)
         } else {
-            Storage::Packed(pack(values, stride, start..start + width))
+            Storage::Packed(pack(values, stride, start..start + width).into())
         };
         Self { storage, rows, width }
     }
@@ -104,7 +105,13 @@ impl<'a> Factor<'a> {
             }))
         };
         let lines = (0..width.div_ceil(WIDTH)).flat_map(|block| (0..rows).map(move |row| (block, row)));
-        let lines = lines.map(|(block, row)| line(block, row)).collect();
+        Self::from_lines(lines.map(|(block, row)| line(block, row)).collect::<Vec<_>>(), rows, width)
+    }
+
+    /// A factor that is packed already, as lines `[block of columns, row]`.
+    pub(super) fn from_lines(lines: impl Into<Cow<'a, [Line]>>, rows: usize, width: usize) -> Self {
+        let lines = lines.into();
+        assert_eq!(lines.len(), width.div_ceil(WIDTH) * rows);
         Self { storage: Storage::Packed(lines), rows, width }
     }
 
@@ -198,7 +205,7 @@ impl Kernel for Job<'_> {
                     (32, 1) => self.panel::<L, 14, 4, 1>(column),
                     (32, 2) => self.panel::<L, 9, 3, 2>(column),
                     (32, 3) => self.panel::<L, 7, 2, 3>(column),
-                    (32, _) => self.panel::<L, 6, 2, 4>(column),
+                    (32, _) => self.panel::<L, 6, 3, 4>(column),
                     (16, _) => self.panel::<L, 6, 3, 2>(column),
                     _ => self.panel::<L, 2, 1, 2>(column),
                 }

@@ -2,6 +2,8 @@
 
 use std::sync::Mutex;
 
+use crate::lanes::Line;
+
 /// What work has to cost to be worth another thread, in multiply-adds: some 40 microseconds.
 pub(super) const WORTH_A_THREAD: usize = 4 << 20;
 
@@ -49,6 +51,11 @@ pub(super) fn unwritten(len: usize) -> Vec<f32> {
 /// The same for bytes, which are 255 in debug builds.
 pub(super) fn unwritten_bytes(len: usize) -> Vec<u8> {
     reserved(len, u8::MAX)
+}
+
+/// The same for lines of numbers.
+pub(super) fn unwritten_lines(len: usize) -> Vec<Line> {
+    reserved(len, Line([f32::NAN; 16]))
 }
 
 #[allow(clippy::uninit_vec)]

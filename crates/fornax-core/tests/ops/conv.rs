@@ -86,6 +86,19 @@ impl Case {
         self.check::<NdArray>(&wanted);
     }
 
+    /// The maps by plain operations, for cases of too many products to list.
+    fn check_beside_oracle(&self) {
+        let [x, kernel, dy] = self.points().map(|point| tensor::<Oracle>(&point));
+        let wanted = [
+            Oracle::conv(x.clone(), kernel.clone(), None, Activation::Linear, &self.geometry),
+            Oracle::conv_input(dy.clone(), kernel, &self.geometry, &self.x),
+            Oracle::conv_kernel(x, dy, &self.geometry, &self.kernel),
+        ];
+        let wanted = wanted.map(|values| values.to_vec());
+        self.check::<Flex>(&wanted);
+        self.check::<NdArray>(&wanted);
+    }
+
     fn check<B: Backend>(&self, [y, dx, dkernel]: &[Vec<f32>; 3]) {
         let [x, kernel, dy] = self.points().map(|point| tensor::<B>(&point));
         let place = |what: &str| format!("{what} on {} of {self:?}", B::name(&Default::default()));
@@ -263,6 +276,44 @@ fn case(longest: usize, depths: &'static [usize]) -> impl Strategy<Value = Case>
     )
 }
 
+/// Kernels of 3 x 3 at every position, with enough channels for fewer multiplications: lengths of any kind, padding on any
+/// side, images in a row behind each other.
+fn square_case() -> impl Strategy<Value = Case> {
+    let axis = || (1..=9usize, 0..=3usize, 0..=3usize);
+    let axis = || axis().prop_filter("a window fits", |(len, before, after)| len + before + after >= 3);
+    let channels = || prop::sample::select(&[16, 17, 24, 32, 40, 65][..]);
+    (axis(), axis(), channels(), channels(), 1..=3usize, 1..=2usize, 2..=3usize).prop_map(
+        |(height, width, channels, filters, batch, depth, axes)| {
+            let deep = axes == 3;
+            let [lengths, kernel] = [[depth, height.0, width.0], [1, 3, 3]]
+                .map(|lengths| if deep { lengths.to_vec() } else { lengths[1..].to_vec() });
+            let padding = [(0, 0), (height.1, height.2), (width.1, width.2)];
+            Case {
+                geometry: ConvGeometry {
+                    stride: vec![1; axes],
+                    dilation: vec![1; axes],
+                    padding: padding[3 - axes..].to_vec(),
+                    groups: 1,
+                },
+                x: [&[batch], &lengths[..], &[channels]].concat(),
+                kernel: [&kernel[..], &[channels, filters]].concat(),
+            }
+        },
+    )
+}
+
+proptest! {
+    #![proptest_config(config(60))]
+
+    #[test]
+    fn square_kernels_are_those_of_plain_operations(case in square_case()) {
+        case.check_beside_oracle();
+        case.check_fused::<Flex>(Activation::Relu);
+        let form = case.pooled(Activation::Relu, &[[2, 2, 0, 0]; 3]);
+        case.check_pooled::<Flex>(&form);
+    }
+}
+
 proptest! {
     #![proptest_config(config(200))]
 
@@ -364,16 +415,18 @@ fn large_pooled_cases() {
 fn pooling_gives_the_same_bits_on_any_number_of_threads() {
     let geometry =
         ConvGeometry { stride: vec![1, 1], dilation: vec![1, 1], padding: vec![(1, 1), (1, 1)], groups: 1 };
-    let case = Case { geometry, x: vec![40, 34, 32, 2], kernel: vec![3, 3, 2, 16] };
-    let form = case.pooled(Activation::Relu, &[[2, 2, 0, 0], [3, 3, 0, 0]]);
-    let on = |threads: usize| {
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-        pool.install(|| case.pooled_gradients::<Flex>(&form))
-    };
-    let one = on(1);
-    assert_eq!(on(4), one);
-    let wanted = case.pooled_gradients::<Oracle>(&form);
-    for (found, wanted) in one.iter().zip(&wanted) {
-        assert_close(found, wanted, 1e-4, "beside the oracle");
+    for (x, filters) in [([40, 34, 32, 2], 16), ([21, 17, 16, 24], 33)] {
+        let case = Case { geometry: geometry.clone(), x: x.to_vec(), kernel: vec![3, 3, x[3], filters] };
+        let form = case.pooled(Activation::Relu, &[[2, 2, 0, 0], [3, 3, 0, 0]]);
+        let on = |threads: usize| {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            pool.install(|| case.pooled_gradients::<Flex>(&form))
+        };
+        let one = on(1);
+        assert_eq!(on(4), one);
+        let wanted = case.pooled_gradients::<Oracle>(&form);
+        for (found, wanted) in one.iter().zip(&wanted) {
+            assert_close(found, wanted, 1e-4, "beside the oracle");
+        }
     }
 }

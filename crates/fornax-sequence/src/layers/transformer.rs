@@ -3,7 +3,8 @@
 use fornax_core::ops::Activation;
 use fornax_core::{Backend, DynTensor, Error, Mask, Result, Value};
 use fornax_layers::{Context, Initializer, MultiLayer, Shape, WeightSpecs, setters};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
+use serde_json::Map;
 
 use super::ids::{check_ids, check_sides, padding, sides};
 use super::projections::at_least_one;
@@ -65,8 +66,16 @@ pub struct Transformer {
     share_embeddings: bool,
     tie_output: bool,
     max_wavelength: f64,
-    #[serde(flatten)]
+    #[serde(flatten, deserialize_with = "block")]
     block: Block,
+}
+
+/// A block's arguments as a configuration gives them; those it leaves out are the base model's.
+fn block<'de, D: Deserializer<'de>>(config: D) -> std::result::Result<Block, D::Error> {
+    let given = Map::deserialize(config)?;
+    let mut block = serde_json::to_value(Transformer::default().block).map_err(D::Error::custom)?;
+    block.as_object_mut().expect("a block's fields").extend(given);
+    Block::deserialize(block).map_err(D::Error::custom)
 }
 
 impl Default for Transformer {

@@ -32,6 +32,19 @@ fn whole_model() {
     Battery::new(untied, [&[3], &[4]]).integers(5).run();
 }
 
+/// What a configuration leaves out is what [`Transformer::new`] takes.
+#[test]
+fn configurations() {
+    let read =
+        |config: &str| serde_json::to_value(serde_json::from_str::<Transformer>(config).unwrap()).unwrap();
+    let written = |layer: Transformer| serde_json::to_value(layer).unwrap();
+    assert_eq!(read("{}"), written(Transformer::new(2, 2, 512)));
+    let given = r#"{"source_vocabulary": 7, "target_vocabulary": 6, "width": 4, "num_encoder_layers": 1,
+        "num_decoder_layers": 1, "num_heads": 2, "intermediate_dim": 3, "activation": "tanh"}"#;
+    assert_eq!(read(given), written(small()));
+    assert!(serde_json::from_str::<Transformer>(r#"{"num_heads": "two"}"#).is_err());
+}
+
 #[test]
 fn cached_logits_are_those_of_the_whole_model() {
     fn check<B: Backend>(layer: Transformer) {

@@ -8,6 +8,7 @@ use super::super::pool::MaxWindows;
 use super::super::product::{Factor, Finish, products};
 use super::super::tasks;
 use super::plan::{Class, Plan};
+use super::winograd;
 
 /// The kernel `[elements, depth, filters]` of a group as rows `[elements, width]` of `depth` columns.
 fn transposed(plan: &Plan, kernel: &[f32], group: usize) -> Factor<'static> {
@@ -48,10 +49,14 @@ pub(super) fn backward(
 ) -> [Option<Vec<f32>>; 3] {
     let (filters, depth, width) = (plan.filters, plan.depth(), plan.width());
     let groups = if plan.is_depthwise() { 0 } else { plan.groups };
-    let to_input = if want_x { plan.backward_classes() } else { Arc::new([]) };
-    let to_kernel = if want_kernel { plan.forward_classes() } else { Arc::new([]) };
+    let grid = plan.grid().filter(|grid| grid.is_worth(plan.channels, filters));
+    let [place_x, place_kernel] = [want_x, want_kernel].map(|wanted| wanted && grid.is_none());
+    let to_input = if place_x { plan.backward_classes() } else { Arc::new([]) };
+    let to_kernel = if place_kernel { plan.forward_classes() } else { Arc::new([]) };
     let kernels: Vec<Factor<'_>> =
-        (0..if want_x { groups } else { 0 }).map(|group| transposed(plan, from.kernel, group)).collect();
+        (0..if place_x { groups } else { 0 }).map(|group| transposed(plan, from.kernel, group)).collect();
+    let transformed = grid.filter(|_| want_x);
+    let transformed = transformed.map(|_| winograd::Kernels::transposed(from.kernel, plan.channels, filters));
     let (images, cost) = plan.tasks();
     let mut dx = tasks::unwritten(if want_x { plan.batch * plan.image() } else { 0 });
     let mut parts: Vec<Option<&mut [f32]>> = vec![];
@@ -63,7 +68,14 @@ pub(super) fn backward(
     let pooled = matches!(from.behind, Behind::Pool { .. });
     let moved = if pooled { 2 * tasks::MOVE * plan.batch * plan.result() } else { 0 };
     let sums = tasks::each(parts, 2 * cost + moved, |task, mut dx| {
-        let mut dkernel = vec![0.0; if want_kernel { plan.patch() * filters } else { 0 }];
+        let mut dkernel = vec![
+            0.0;
+            match grid {
+                Some(_) if want_kernel => winograd::kernel_elements(plan.channels, filters),
+                None if want_kernel => plan.patch() * filters,
+                _ => 0,
+            }
+        ];
         let mut dbias = vec![0.0; filters];
         let mut of_sums = vec![];
         let start = task * images;
@@ -95,8 +107,17 @@ pub(super) fn backward(
                 }
             };
             let count = |class: &Class| class.positions.source.len() / plan.block() * block.len();
-            if want_kernel {
-                let x = &from.x[first * plan.image()..(first + block.len()) * plan.image()];
+            let x = match want_kernel {
+                true => &from.x[first * plan.image()..(first + block.len()) * plan.image()],
+                false => &[],
+            };
+            let mut dx = dx.as_mut().map(|dx| &mut dx[block.start * plan.image()..block.end * plan.image()]);
+            if let Some(grid) = grid {
+                let kernel = want_kernel.then_some((x, &mut dkernel[..]));
+                let input = transformed.as_ref().zip(dx.as_deref_mut());
+                winograd::cotangents(grid, (dz, filters), plan.channels, kernel, input);
+            }
+            if place_kernel {
                 for group in 0..groups {
                     let dz = Factor::new(dz, filters, group * width, width, plan.patch());
                     for class in to_kernel.iter() {
@@ -118,7 +139,6 @@ pub(super) fn backward(
                 }
             }
             if let Some(dx) = &mut dx {
-                let dx = &mut dx[block.start * plan.image()..block.end * plan.image()];
                 for class in to_input.iter() {
                     let positions = class.positions.first(count(class));
                     if plan.is_depthwise() {
@@ -143,6 +163,9 @@ pub(super) fn backward(
                     }
                 }
             }
+        }
+        if grid.is_some() && want_kernel {
+            dkernel = winograd::kernel_cotangent(&dkernel, plan.channels * filters);
         }
         [dkernel, dbias]
     });

@@ -1,17 +1,22 @@
 //! The output of a convolution, block by block, and the maxima over windows of it.
 
+use std::sync::Arc;
+
 use super::super::depthwise;
 use super::super::pool::MaxWindows;
 use super::super::product::{Factor, Finish, products};
 use super::super::tasks;
 use super::plan::{Class, Plan};
+use super::winograd::{self, Grid};
 
 /// What all blocks of a convolution share.
 pub(super) struct Forward<'a> {
     plan: &'a Plan,
-    classes: &'a [Class],
+    classes: Arc<[Class]>,
     kernel: &'a [f32],
-    /// One a group, none of a depthwise convolution.
+    /// Where fewer multiplications do.
+    transformed: Option<(Grid, winograd::Kernels)>,
+    /// One a group, none of a depthwise convolution, nor of a transformed one.
     kernels: Vec<Factor<'a>>,
     bias: Option<&'a [f32]>,
     /// The biases of each group, with zeros up to whole vectors.
@@ -20,20 +25,17 @@ pub(super) struct Forward<'a> {
 }
 
 impl<'a> Forward<'a> {
-    pub(super) fn new(
-        plan: &'a Plan,
-        classes: &'a [Class],
-        kernel: &'a [f32],
-        bias: Option<&'a [f32]>,
-        relu: bool,
-    ) -> Self {
+    pub(super) fn new(plan: &'a Plan, kernel: &'a [f32], bias: Option<&'a [f32]>, relu: bool) -> Self {
         let (filters, width) = (plan.filters, plan.width());
-        let groups = if plan.is_depthwise() { 0 } else { plan.groups };
+        let grid = plan.grid().filter(|grid| grid.is_worth(plan.channels, filters));
+        let transformed = grid.map(|grid| (grid, winograd::Kernels::new(kernel, plan.channels, filters)));
+        let classes = if transformed.is_some() { Arc::new([]) } else { plan.forward_classes() };
+        let groups = if plan.is_depthwise() || transformed.is_some() { 0 } else { plan.groups };
         let uses = plan.batch * plan.output.iter().product::<usize>();
         let factor = |group| Factor::new(kernel, filters, group * width, width, uses);
         let kernels = (0..groups).map(factor).collect();
         let biases = bias.map(|bias| padded_biases(bias, width));
-        Self { plan, classes, kernel, kernels, bias, biases, relu }
+        Self { plan, classes, kernel, transformed, kernels, bias, biases, relu }
     }
 
     /// The output of the whole batch.
@@ -84,7 +86,11 @@ impl<'a> Forward<'a> {
     fn block(&self, x: &[f32], y: &mut [f32]) {
         let plan = self.plan;
         let (filters, depth, width) = (plan.filters, plan.depth(), plan.width());
-        for class in self.classes {
+        if let Some((grid, kernels)) = &self.transformed {
+            let bias = self.biases.as_ref().map(|biases| &*biases[0]);
+            return winograd::correlate(*grid, (x, plan.channels), kernels, (y, filters), bias, self.relu);
+        }
+        for class in self.classes.iter() {
             let images = y.len() / plan.result();
             let positions = class.positions.first(class.positions.source.len() / plan.block() * images);
             if plan.is_depthwise() {

@@ -7,6 +7,8 @@
 //! Positions that meet the same kernel elements inside the other image form a class: away from the ends there is
 //! one, or one a phase of the stride. So padding, stride and dilation cost no product with a zero.
 //!
+//! Kernels of 3 x 3 at every position of enough channels need fewer multiplications than that: `winograd.rs`.
+//!
 //! Threads: the batch is cut into up to eight tasks of whole images whatever the number of threads; each has its own
 //! sum of the kernel's cotangent. A task goes through blocks of images that fit the second-level cache, in which bias
 //! and rectifier are applied as sums are stored, and all three cotangents are computed while a block is there.
@@ -19,6 +21,8 @@
 mod backward;
 mod forward;
 mod plan;
+mod tiles;
+mod winograd;
 
 use std::sync::Arc;
 
@@ -54,8 +58,7 @@ fn pooled<B: Host>(
     let (x, kernel, bias) = (x.clone().standard(), kernel.clone().standard(), bias.cloned());
     let bias = bias.map(HostTensor::standard);
     let plan = Plan::new(&x.shape(), &kernel.shape(), &form.geometry);
-    let (classes, bias) = (plan.forward_classes(), bias.as_ref().map(HostTensor::floats));
-    let forward = Forward::new(&plan, &classes, kernel.floats(), bias, relu);
+    let forward = Forward::new(&plan, kernel.floats(), bias.as_ref().map(HostTensor::floats), relu);
     let (y, places) = forward.pooled(x.floats(), &windows, keep);
     Some((DynTensor::from_floats(y, &form.pool.output_shape(&shape)), places))
 }
@@ -94,8 +97,8 @@ impl_for_cpu!(ConvOps {
         let (x, kernel, bias) = (x.standard(), kernel.standard(), bias.map(HostTensor::standard));
         let plan = Plan::new(&x.shape(), &kernel.shape(), geometry);
         let shape = geometry.output_shape(&x.shape(), &kernel.shape());
-        let (classes, bias) = (plan.forward_classes(), bias.as_ref().map(HostTensor::floats));
-        let y = Forward::new(&plan, &classes, kernel.floats(), bias, relu).all(x.floats());
+        let bias = bias.as_ref().map(HostTensor::floats);
+        let y = Forward::new(&plan, kernel.floats(), bias, relu).all(x.floats());
         DynTensor::from_floats(y, &shape)
     }
 

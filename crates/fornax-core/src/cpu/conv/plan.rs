@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::super::kept::Kept;
 use super::super::pool::three;
 use super::super::product::Places;
+use super::winograd::Grid;
 use crate::ops::ConvGeometry;
 
 /// Numbers of source and output in a block of images: 256 KiB.
@@ -103,6 +104,15 @@ impl Plan {
 
     pub(super) fn is_depthwise(&self) -> bool {
         self.depth() == 1 && self.width() == 1 && self.groups > 1
+    }
+
+    /// The grid of a convolution by 3 x 3 kernels at every position.
+    pub(super) fn grid(&self) -> Option<Grid> {
+        let steps = self.stride == [1; 3] && self.dilation == [1; 3] && self.groups == 1;
+        let flat = self.kernel == [1, 3, 3] && self.input[0] == self.output[0] && self.before[0] == 0;
+        let [input, output] = [self.input, self.output].map(|[_, height, width]| [height, width]);
+        let before = [self.before[1], self.before[2]];
+        (steps && flat).then_some(Grid { input, output, before })
     }
 
     /// Rows of the kernel as a matrix.
