@@ -64,7 +64,7 @@ simd_fn! {
 }
 
 /// Columns of a block of the factor: those of a cache line.
-const WIDTH: usize = 16;
+pub(super) const WIDTH: usize = 16;
 
 /// The factor, in blocks of columns. Packed, a block lies row behind row: a vector never lies in two cache lines, and
 /// the rows of a block do not meet in the same few sets of the cache, as they would a power of two apart.
@@ -205,7 +205,7 @@ impl Kernel for Job<'_> {
                     (32, 1) => self.panel::<L, 14, 4, 1>(column),
                     (32, 2) => self.panel::<L, 9, 3, 2>(column),
                     (32, 3) => self.panel::<L, 7, 2, 3>(column),
-                    (32, _) => self.panel::<L, 6, 3, 4>(column),
+                    (32, _) => self.panel::<L, 6, 2, 4>(column),
                     (16, _) => self.panel::<L, 6, 3, 2>(column),
                     _ => self.panel::<L, 2, 1, 2>(column),
                 }

@@ -49,14 +49,18 @@ pub(super) fn backward(
 ) -> [Option<Vec<f32>>; 3] {
     let (filters, depth, width) = (plan.filters, plan.depth(), plan.width());
     let groups = if plan.is_depthwise() { 0 } else { plan.groups };
-    let grid = plan.grid().filter(|grid| grid.is_worth(plan.channels, filters));
-    let [place_x, place_kernel] = [want_x, want_kernel].map(|wanted| wanted && grid.is_none());
-    let to_input = if place_x { plan.backward_classes() } else { Arc::new([]) };
-    let to_kernel = if place_kernel { plan.forward_classes() } else { Arc::new([]) };
+    let grid = plan.grid();
+    let [x_by_places, kernel_by_places] = [want_x, want_kernel].map(|wanted| wanted && grid.is_none());
+    let to_input = if x_by_places { plan.backward_classes() } else { Arc::new([]) };
+    let to_kernel = if kernel_by_places { plan.forward_classes() } else { Arc::new([]) };
     let kernels: Vec<Factor<'_>> =
-        (0..if place_x { groups } else { 0 }).map(|group| transposed(plan, from.kernel, group)).collect();
-    let transformed = grid.filter(|_| want_x);
-    let transformed = transformed.map(|_| winograd::Kernels::transposed(from.kernel, plan.channels, filters));
+        (0..if x_by_places { groups } else { 0 }).map(|group| transposed(plan, from.kernel, group)).collect();
+    let transformed = (want_x && grid.is_some())
+        .then(|| winograd::Kernels::transposed(from.kernel, plan.channels, filters));
+    let summed = match grid {
+        Some(_) => winograd::kernel_elements(plan.channels, filters),
+        None => plan.patch() * filters,
+    };
     let (images, cost) = plan.tasks();
     let mut dx = tasks::unwritten(if want_x { plan.batch * plan.image() } else { 0 });
     let mut parts: Vec<Option<&mut [f32]>> = vec![];
@@ -68,14 +72,7 @@ pub(super) fn backward(
     let pooled = matches!(from.behind, Behind::Pool { .. });
     let moved = if pooled { 2 * tasks::MOVE * plan.batch * plan.result() } else { 0 };
     let sums = tasks::each(parts, 2 * cost + moved, |task, mut dx| {
-        let mut dkernel = vec![
-            0.0;
-            match grid {
-                Some(_) if want_kernel => winograd::kernel_elements(plan.channels, filters),
-                None if want_kernel => plan.patch() * filters,
-                _ => 0,
-            }
-        ];
+        let mut dkernel = vec![0.0; if want_kernel { summed } else { 0 }];
         let mut dbias = vec![0.0; filters];
         let mut of_sums = vec![];
         let start = task * images;
@@ -117,7 +114,7 @@ pub(super) fn backward(
                 let input = transformed.as_ref().zip(dx.as_deref_mut());
                 winograd::cotangents(grid, (dz, filters), plan.channels, kernel, input);
             }
-            if place_kernel {
+            if kernel_by_places {
                 for group in 0..groups {
                     let dz = Factor::new(dz, filters, group * width, width, plan.patch());
                     for class in to_kernel.iter() {

@@ -27,8 +27,8 @@ pub(super) struct Forward<'a> {
 impl<'a> Forward<'a> {
     pub(super) fn new(plan: &'a Plan, kernel: &'a [f32], bias: Option<&'a [f32]>, relu: bool) -> Self {
         let (filters, width) = (plan.filters, plan.width());
-        let grid = plan.grid().filter(|grid| grid.is_worth(plan.channels, filters));
-        let transformed = grid.map(|grid| (grid, winograd::Kernels::new(kernel, plan.channels, filters)));
+        let transformed =
+            plan.grid().map(|grid| (grid, winograd::Kernels::new(kernel, plan.channels, filters)));
         let classes = if transformed.is_some() { Arc::new([]) } else { plan.forward_classes() };
         let groups = if plan.is_depthwise() || transformed.is_some() { 0 } else { plan.groups };
         let uses = plan.batch * plan.output.iter().product::<usize>();

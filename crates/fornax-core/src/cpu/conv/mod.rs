@@ -1,4 +1,5 @@
-//! Convolution and its cotangents as sums of products at given places (`product.rs`); nothing is gathered or padded.
+//! Convolution and its cotangents. Kernels of 3 x 3 at every position of enough channels go by fewer multiplications
+//! (`winograd.rs`), others are sums of products at given places (`product.rs`); nothing is gathered or padded for them.
 //!
 //! - output: row = output position, step = kernel element and channel, factor = kernel
 //! - cotangent of the input: row = input position, step = kernel element and filter, factor = kernel, transposed
@@ -6,8 +7,6 @@
 //!
 //! Positions that meet the same kernel elements inside the other image form a class: away from the ends there is
 //! one, or one a phase of the stride. So padding, stride and dilation cost no product with a zero.
-//!
-//! Kernels of 3 x 3 at every position of enough channels need fewer multiplications than that: `winograd.rs`.
 //!
 //! Threads: the batch is cut into up to eight tasks of whole images whatever the number of threads; each has its own
 //! sum of the kernel's cotangent. A task goes through blocks of images that fit the second-level cache, in which bias

@@ -106,13 +106,14 @@ impl Plan {
         self.depth() == 1 && self.width() == 1 && self.groups > 1
     }
 
-    /// The grid of a convolution by 3 x 3 kernels at every position.
+    /// The grid of a convolution by 3 x 3 kernels at every position, if it is worth transforming.
     pub(super) fn grid(&self) -> Option<Grid> {
         let steps = self.stride == [1; 3] && self.dilation == [1; 3] && self.groups == 1;
-        let flat = self.kernel == [1, 3, 3] && self.input[0] == self.output[0] && self.before[0] == 0;
+        let flat = self.kernel == [1, 3, 3] && self.input[0] == self.output[0];
         let [input, output] = [self.input, self.output].map(|[_, height, width]| [height, width]);
         let before = [self.before[1], self.before[2]];
-        (steps && flat).then_some(Grid { input, output, before })
+        let grid = Grid { input, output, before };
+        (steps && flat && grid.is_worth(self.channels, self.filters)).then_some(grid)
     }
 
     /// Rows of the kernel as a matrix.

@@ -5,10 +5,11 @@
 
 use std::ops::Range;
 
-use super::winograd::{BLOCK, Grid, LINE, apart};
+use super::super::product::WIDTH as LINE;
+use super::winograd::{BLOCK, Grid, apart};
 use crate::lanes::{Kernel, Lanes};
 
-/// A matrix with few entries that are not 0, 1, -1 or a half, times a vector.
+/// A matrix of which every entry is 0, 1, -1, a half or minus a half, times a vector.
 trait Transform<const I: usize, const O: usize> {
     unsafe fn times<L: Lanes>(vector: [L; I]) -> [L; O];
 }
@@ -120,10 +121,10 @@ fn elements<const N: usize>(first: *const f32, apart: usize) -> [[*const f32; N]
 /// Stores the 16 elements from the first one on.
 #[allow(clippy::needless_range_loop)]
 #[inline(always)]
-unsafe fn store_elements<L: Lanes>(values: [[L; 4]; 4], first: *mut f32, numbers: usize) {
+unsafe fn store_elements<L: Lanes>(values: [[L; 4]; 4], first: *mut f32, apart: usize) {
     for row in 0..4 {
         for column in 0..4 {
-            unsafe { values[row][column].store(first.add((row * 4 + column) * apart(numbers))) };
+            unsafe { values[row][column].store(first.add((row * 4 + column) * apart)) };
         }
     }
 }
@@ -148,7 +149,7 @@ impl Kernel for KernelToElements<'_> {
                     let len = self.width.saturating_sub(column);
                     let values = both_sides::<L, FromKernel, 3, 4>(&from, column, len);
                     let to = self.to.add(line * LINE + column % LINE);
-                    store_elements(values, to, blocks * self.depth * LINE);
+                    store_elements(values, to, apart(blocks * self.depth * LINE));
                 }
             }
         }
@@ -182,15 +183,14 @@ impl Kernel for ElementsToKernel<'_> {
 }
 
 /// Tiles of images.
-#[derive(Clone)]
 pub(super) struct Tiles {
     pub(super) grid: Grid,
     pub(super) numbers: Range<usize>,
 }
 
 impl Tiles {
-    /// The places of each tile on images of so many channels, of the 4 x 4 positions that are read or the 2 x 2 that are written;
-    /// `beyond` where there is none.
+    /// The places of a tile on images of so many channels, of 4 x 4 positions of the input or 2 x 2 of the output; `beyond` where
+    /// there is none.
     #[allow(clippy::needless_range_loop)]
     #[inline(always)]
     fn places<const N: usize>(
@@ -220,7 +220,7 @@ impl Tiles {
 
 /// `Bᵀ x B` of tiles, as `[element, tile, channel]`.
 pub(super) struct InputToElements<'a> {
-    pub(super) tiles: Tiles,
+    pub(super) tiles: &'a Tiles,
     pub(super) x: &'a [f32],
     pub(super) depth: usize,
     pub(super) zeros: &'a [f32],
@@ -236,7 +236,8 @@ impl Kernel for InputToElements<'_> {
             for channel in (0..self.depth).step_by(L::LEN) {
                 unsafe {
                     let values = both_sides::<L, FromInput, 4, 4>(&from, channel, self.depth - channel);
-                    store_elements(values, self.to.add(index * pitch + channel), BLOCK * pitch);
+                    let to = self.to.add(index * pitch + channel);
+                    store_elements(values, to, apart(BLOCK * pitch));
                 }
             }
         }
@@ -245,7 +246,7 @@ impl Kernel for InputToElements<'_> {
 
 /// `A dy Aᵀ` of tiles, as lines `[element, block of columns, tile]`.
 pub(super) struct OutputToElements<'a> {
-    pub(super) tiles: Tiles,
+    pub(super) tiles: &'a Tiles,
     pub(super) dy: &'a [f32],
     pub(super) width: usize,
     pub(super) zeros: &'a [f32],
@@ -263,7 +264,8 @@ impl Kernel for OutputToElements<'_> {
                 unsafe {
                     let len = self.width.saturating_sub(column);
                     let values = both_sides::<L, FromOutput, 2, 4>(&from, column, len);
-                    store_elements(values, self.to.add(line * LINE + column % LINE), BLOCK * padded);
+                    let to = self.to.add(line * LINE + column % LINE);
+                    store_elements(values, to, apart(BLOCK * padded));
                 }
             }
         }
@@ -272,7 +274,7 @@ impl Kernel for OutputToElements<'_> {
 
 /// `Aᵀ m A` of tiles, with bias and rectifier.
 pub(super) struct ElementsToOutput<'a> {
-    pub(super) tiles: Tiles,
+    pub(super) tiles: &'a Tiles,
     pub(super) from: &'a [f32],
     pub(super) y: *mut f32,
     pub(super) width: usize,
@@ -314,7 +316,7 @@ impl Kernel for ElementsToOutput<'_> {
 
 /// Adds `B m Bᵀ` of tiles.
 pub(super) struct ElementsToInput<'a> {
-    pub(super) tiles: Tiles,
+    pub(super) tiles: &'a Tiles,
     pub(super) from: &'a [f32],
     pub(super) dx: *mut f32,
     pub(super) depth: usize,
