@@ -199,9 +199,10 @@ impl<B: Backend> Graph<B> {
             ));
         }
         for (index, (value, shape)) in inputs.iter().zip(&self.inputs).enumerate() {
-            let place =
-                if self.inputs.len() == 1 { "model input".into() } else { format!("model input {index}") };
-            value.expect_shape(place, shape.axes())?;
+            match self.inputs.len() {
+                1 => value.expect_shape("model input", shape.axes())?,
+                _ => value.expect_shape(format_args!("model input {index}"), shape.axes())?,
+            }
         }
         Ok(())
     }

@@ -377,12 +377,18 @@ impl<B: Backend> Network<B> {
         let mut outputs: Vec<(Vec<usize>, Vec<f32>)> = vec![];
         for start in (0..samples).step_by(batch_size) {
             let rows = start..(start + batch_size).min(samples);
-            let batch = inputs.iter().map(|input| Value::from_array(&input.rows(rows.clone()), &self.device));
+            let batch = inputs.iter().map(|input| match rows.len() == samples {
+                true => Value::from_array(input, &self.device),
+                false => Value::from_array(&input.rows(rows.clone()), &self.device),
+            });
             let batch = self.infer(batch.collect())?;
             outputs.resize_with(batch.len(), Default::default);
             for ((shape, values), output) in outputs.iter_mut().zip(batch) {
                 *shape = output.shape();
-                values.extend(output.float().to_vec());
+                match values.is_empty() {
+                    true => *values = output.float().to_vec(),
+                    false => values.extend(output.float().to_vec()),
+                }
             }
         }
         outputs

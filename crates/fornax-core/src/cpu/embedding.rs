@@ -6,11 +6,15 @@ use super::host::{Host, HostTensor};
 use super::impl_for_cpu;
 use super::tasks::{MOVE, each, unwritten};
 use crate::ops::EmbeddingOps;
+use crate::prefetch::prefetch_row;
 use crate::{DynTensor, Indices};
 
 /// Parts that a table or what is looked up in it is cut into, whatever the number of threads: more than threads, because
 /// frequent words lie close together.
 const PARTS: usize = 64;
+
+/// How many rows ahead memory is asked for one.
+const AHEAD: usize = 6;
 
 /// The row numbers; a negative one is a panic, as one behind the table is.
 pub(super) fn row_numbers<B: Host>(indices: &Indices<B>) -> impl Iterator<Item = usize> {
@@ -22,26 +26,27 @@ fn lookup<B: Host>(table: DynTensor<B>, indices: &Indices<B>) -> DynTensor<B> {
     let width = table.shape()[1];
     let mut shape = indices.shape();
     shape.push(width);
-    let rows: Vec<usize> = row_numbers(indices).collect();
+    let rows: Vec<u32> = row_numbers(indices).map(|row| row as u32).collect();
     let mut y = unwritten(rows.len() * width);
     let part = rows.len().div_ceil(PARTS).max(1);
     let parts = y.chunks_mut((part * width).max(1)).zip(rows.chunks(part));
     each(parts.collect(), 2 * MOVE * rows.len() * width, |_, (y, rows)| {
-        for (y, row) in y.chunks_exact_mut(width).zip(rows) {
-            y.copy_from_slice(&table.floats()[row * width..][..width]);
+        for (at, y) in y.chunks_exact_mut(width).enumerate() {
+            prefetch_row(table.floats(), width, rows, at, AHEAD);
+            y.copy_from_slice(&table.floats()[rows[at] as usize * width..][..width]);
         }
     });
     DynTensor::from_floats(y, &shape)
 }
 
 /// Where the indices of each row begin among all, and their places in that order: a counting sort.
-fn by_row(rows: usize, numbers: &[usize]) -> (Vec<usize>, Vec<usize>) {
+fn by_row(rows: usize, numbers: &[usize]) -> (Vec<usize>, Vec<u32>) {
     let mut starts = vec![0; rows + 1];
     numbers.iter().for_each(|row| starts[row + 1] += 1);
     (0..rows).for_each(|row| starts[row + 1] += starts[row]);
     let (mut next, mut order) = (starts.clone(), vec![0; numbers.len()]);
     for (at, &row) in numbers.iter().enumerate() {
-        order[next[row]] = at;
+        order[next[row]] = at as u32;
         next[row] += 1;
     }
     (starts, order)
@@ -57,7 +62,10 @@ fn backward<B: Host>(rows: usize, indices: &Indices<B>, dy: DynTensor<B>) -> Dyn
     let parts: Vec<_> = table.chunks_mut((part * width).max(1)).collect();
     each(parts, MOVE * (rows * width + 3 * dy.len()), |at, table| {
         for (row, sum) in (at * part..).zip(table.chunks_exact_mut(width)) {
-            let mut rows = order[starts[row]..starts[row + 1]].iter().map(|at| &dy[at * width..][..width]);
+            let mut rows = (starts[row]..starts[row + 1]).map(|at| {
+                prefetch_row(dy, width, &order, at, AHEAD);
+                &dy[order[at] as usize * width..][..width]
+            });
             match rows.next() {
                 Some(first) => sum.copy_from_slice(first),
                 None => sum.fill(0.0),

@@ -123,7 +123,8 @@ pub(super) fn backward<B: Host, C: Cell>(
     let lengths = Lengths::of(&inputs);
     let Lengths { batch, time, features, units } = lengths;
     let (kernel, recurrent) = (inputs.kernel.standard(), inputs.recurrent_kernel.standard());
-    let weights = Weights::pack_transposed::<C>(lengths, kernel.floats(), recurrent.floats());
+    let of_kernel = want_x.then(|| kernel.floats());
+    let weights = Weights::pack_transposed::<C>(lengths, of_kernel, recurrent.floats());
     let plans = Plan::parts(how, batch, time);
     let mut doutput = doutput.standard();
     if how.steps.truth().is_some() {

@@ -45,8 +45,12 @@ impl Weights {
         }
     }
 
-    /// Both kernels transposed; no bias.
-    pub(super) fn pack_transposed<C: Cell>(lengths: Lengths, kernel: &[f32], recurrent: &[f32]) -> Self {
+    /// Both kernels transposed, that of the inputs where it is wanted; no bias.
+    pub(super) fn pack_transposed<C: Cell>(
+        lengths: Lengths,
+        kernel: Option<&[f32]>,
+        recurrent: &[f32],
+    ) -> Self {
         let (units, padded) = (lengths.units, lengths.layout::<C>().units);
         let wide = C::CELL.gates() * units;
         let pack = |rows: usize, blocks: Range<usize>, values: &[f32]| {
@@ -55,13 +59,13 @@ impl Weights {
                 let (block, unit) = (at / padded, at % padded);
                 if unit < units {
                     let column = C::gate(blocks.start + block) * units + unit;
-                    let from = (first..rows).map(|row| values[row * wide + column]);
-                    out.iter_mut().zip(from).for_each(|(out, value)| *out = value);
+                    let from = values[first * wide + column..].iter().step_by(wide);
+                    out.iter_mut().zip(from).for_each(|(out, &value)| *out = value);
                 }
             })
         };
         Self {
-            kernel: pack(lengths.features, C::KERNEL, kernel),
+            kernel: kernel.map_or_else(Panels::empty, |kernel| pack(lengths.features, C::KERNEL, kernel)),
             recurrent: pack(units, C::RECURRENT, recurrent),
             bias: vec![],
         }
