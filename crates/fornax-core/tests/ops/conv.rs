@@ -286,7 +286,7 @@ fn case(longest: usize, depths: &'static [usize]) -> impl Strategy<Value = Case>
 /// Kernels of 3 x 3 at every position, with enough channels for fewer multiplications: lengths of any kind, padding on any
 /// side, images in a row behind each other.
 fn square_case() -> impl Strategy<Value = Case> {
-    let axis = || (1..=9usize, 0..=3usize, 0..=3usize);
+    let axis = || (1..=12usize, 0..=3usize, 0..=3usize);
     let axis = || axis().prop_filter("a window fits", |(len, before, after)| len + before + after >= 3);
     let channels = || prop::sample::select(&[16, 17, 24, 32, 40, 65][..]);
     (axis(), axis(), channels(), channels(), 1..=3usize, 1..=2usize, 2..=3usize).prop_map(

@@ -3,6 +3,9 @@
 //! Places outside the image are read from a row of zeros and written to one that nobody reads, so that tiles at the edge are
 //! like others.
 
+// Plain loops over constant bounds are what the compiler unrolls into registers.
+#![allow(clippy::needless_range_loop)]
+
 use std::ops::Range;
 
 use super::super::product::WIDTH as LINE;
@@ -65,8 +68,6 @@ transform!(
 );
 
 /// `T x Tᵀ` of the numbers that lie `at` behind the given places, `len` of them at most.
-// Plain loops over constant bounds are what the compiler unrolls into registers.
-#[allow(clippy::needless_range_loop)]
 #[inline(always)]
 unsafe fn both_sides<L: Lanes, T: Transform<I, O>, const I: usize, const O: usize>(
     from: &[[*const f32; I]; I],
@@ -106,7 +107,6 @@ unsafe fn store<L: Lanes>(numbers: L, at: *mut f32, len: usize) {
 }
 
 /// The places of the elements of a tile or kernel, `N` rows of them, so far apart.
-#[allow(clippy::needless_range_loop)]
 #[inline(always)]
 fn elements<const N: usize>(first: *const f32, apart: usize) -> [[*const f32; N]; N] {
     let mut places = [[first; N]; N];
@@ -119,7 +119,6 @@ fn elements<const N: usize>(first: *const f32, apart: usize) -> [[*const f32; N]
 }
 
 /// Stores the 16 elements from the first one on.
-#[allow(clippy::needless_range_loop)]
 #[inline(always)]
 unsafe fn store_elements<L: Lanes>(values: [[L; 4]; 4], first: *mut f32, apart: usize) {
     for row in 0..4 {
@@ -164,7 +163,6 @@ pub(super) struct ElementsToKernel<'a> {
 }
 
 impl Kernel for ElementsToKernel<'_> {
-    #[allow(clippy::needless_range_loop)]
     #[inline(always)]
     unsafe fn run<L: Lanes>(self) {
         let from = elements::<4>(self.elements.as_ptr(), apart(self.size));
@@ -191,7 +189,6 @@ pub(super) struct Tiles {
 impl Tiles {
     /// The places of a tile on images of so many channels, of 4 x 4 positions of the input or 2 x 2 of the output; `beyond` where
     /// there is none.
-    #[allow(clippy::needless_range_loop)]
     #[inline(always)]
     fn places<const N: usize>(
         &self,
@@ -284,7 +281,6 @@ pub(super) struct ElementsToOutput<'a> {
 }
 
 impl Kernel for ElementsToOutput<'_> {
-    #[allow(clippy::needless_range_loop)]
     #[inline(always)]
     unsafe fn run<L: Lanes>(self) {
         let pitch = self.width.next_multiple_of(LINE);
@@ -324,7 +320,6 @@ pub(super) struct ElementsToInput<'a> {
 }
 
 impl Kernel for ElementsToInput<'_> {
-    #[allow(clippy::needless_range_loop)]
     #[inline(always)]
     unsafe fn run<L: Lanes>(self) {
         let pitch = self.depth.next_multiple_of(LINE);
