@@ -1,7 +1,9 @@
 //! The product of two strided matrices, by the `gemm` crate.
 
+use std::ops::Range;
+
 use super::row::{Rows, row_product};
-use super::tasks::WORTH_A_THREAD;
+use super::tasks::{each, threads};
 
 /// A matrix whose element `(r, c)` lies at `r * row + c * column`.
 #[derive(Clone, Copy)]
@@ -47,39 +49,56 @@ pub(super) fn gemm(
     if m == 1 && a.column == 1 && b.column == 1 {
         return row_product(&a.values[..k], Rows { values: b.values, stride: b.row }, &mut c[..n], add);
     }
-    // SAFETY: the assertions bound every element that the product touches; `c` is borrowed exclusively.
-    unsafe {
-        gemm::gemm(
-            m,
-            n,
-            k,
-            c.as_mut_ptr(),
-            1,
-            stride as isize,
-            add,
-            a.values.as_ptr(),
-            a.column as isize,
-            a.row as isize,
-            b.values.as_ptr(),
-            b.column as isize,
-            b.row as isize,
-            1.0,
-            1.0,
-            false,
-            false,
-            false,
-            parallelism(m * n * k),
-        );
+    let c = Output(c.as_mut_ptr());
+    let product = |rows: Range<usize>, columns: Range<usize>| {
+        let c = &c;
+        // SAFETY: the assertions bound every element that the product touches; `c` is borrowed exclusively, and parts of
+        // it do not overlap.
+        unsafe {
+            gemm::gemm(
+                rows.len(),
+                columns.len(),
+                k,
+                c.0.add(rows.start * stride + columns.start),
+                1,
+                stride as isize,
+                add,
+                a.values.as_ptr().add(rows.start * a.row),
+                a.column as isize,
+                a.row as isize,
+                b.values.as_ptr().add(columns.start * b.column),
+                b.column as isize,
+                b.row as isize,
+                1.0,
+                1.0,
+                false,
+                false,
+                false,
+                gemm::Parallelism::None,
+            )
+        }
+    };
+    let cost = m * n * k;
+    match (m.max(n) / LEAST).min(threads(cost)) {
+        0 | 1 => product(0..m, 0..n),
+        parts => {
+            let bound = |part: usize| m.max(n) * part / parts / 16 * 16;
+            let end = |part: usize| if part + 1 == parts { m.max(n) } else { bound(part + 1) };
+            each((0..parts).map(|part| bound(part)..end(part)).collect(), cost, |_, part| {
+                if m < n { product(0..m, part) } else { product(part, 0..n) }
+            });
+        }
     }
 }
 
-/// All threads for a product of many multiply-adds; `gemm` cuts the output, so that sums do not depend on it.
-fn parallelism(cost: usize) -> gemm::Parallelism {
-    match rayon::current_num_threads() {
-        threads if threads > 1 && cost >= WORTH_A_THREAD => gemm::Parallelism::Rayon(threads),
-        _ => gemm::Parallelism::None,
-    }
-}
+/// Rows or columns that a thread takes at least. Not below 64, where `gemm` cuts sums in another way.
+const LEAST: usize = 128;
+
+/// Where a product goes, shared by threads that write different parts of it.
+struct Output(*mut f32);
+
+// SAFETY: see where it is made.
+unsafe impl Sync for Output {}
 
 simd_fn! {
     /// Every row of `out` becomes `row`.

@@ -1,10 +1,14 @@
 //! Work on several threads, and memory that is not asked for anew each step.
 
+mod awake;
+
 use std::sync::Mutex;
 
 use crate::lanes::Line;
+pub(super) use awake::threads;
+use awake::together;
 
-/// What work has to cost to be worth another thread, in multiply-adds: some 40 microseconds.
+/// What work has to cost to be worth waking another thread, in multiply-adds: some 70 microseconds.
 pub(super) const WORTH_A_THREAD: usize = 4 << 20;
 
 /// What moving a number through memory costs, in multiply-adds.
@@ -19,7 +23,7 @@ pub(super) fn each<T: Send, R: Send>(
     cost: usize,
     work: impl Fn(usize, T) -> R + Sync,
 ) -> Vec<R> {
-    let threads = if cost < WORTH_A_THREAD { 1 } else { rayon::current_num_threads().min(parts.len()) };
+    let threads = threads(cost).min(parts.len());
     if threads < 2 {
         return parts.into_iter().enumerate().map(|(index, part)| work(index, part)).collect();
     }
@@ -32,10 +36,7 @@ pub(super) fn each<T: Send, R: Send>(
             results.lock().expect("keeping a result does not panic").push((index, result));
         }
     };
-    rayon::in_place_scope(|scope| {
-        (1..threads).for_each(|_| scope.spawn(|_| drain()));
-        drain();
-    });
+    together(threads, drain);
     let mut results = results.into_inner().expect("keeping a result does not panic");
     results.sort_by_key(|(index, _)| *index);
     results.into_iter().map(|(_, result)| result).collect()

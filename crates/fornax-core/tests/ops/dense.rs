@@ -116,3 +116,27 @@ fn gradients_are_finite_differences() {
         });
     }
 }
+
+/// Products are cut for threads across rows or across units.
+#[test]
+fn threads_change_no_bit() {
+    for [rows, inputs, units] in [[64, 1024, 1024], [1031, 600, 67], [700, 130, 700], [300, 17, 2001]] {
+        let on = |threads: usize| {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            pool.install(|| {
+                let [x, kernel, b, dy] =
+                    [vec![rows, inputs], vec![inputs, units], vec![units], vec![rows, units]]
+                        .map(|shape| tensor::<Flex>(&point(&shape, 1)));
+                let y = Flex::dense(x.clone(), kernel.clone(), Some(b), Activation::Linear);
+                let cotangents =
+                    Flex::dense_backward(x, kernel, y.clone(), dy, Activation::Linear, [true; 3]);
+                let tensors = [Some(y)].into_iter().chain(cotangents);
+                tensors.flatten().map(|tensor| tensor.to_vec()).collect::<Vec<_>>()
+            })
+        };
+        let one = on(1);
+        for threads in [2, 3, 8] {
+            assert!(on(threads) == one, "{rows} x {inputs} x {units} on {threads} threads");
+        }
+    }
+}
