@@ -45,11 +45,7 @@ impl<B: Backend> Gradient<B> {
         let indices: Vec<i32> = lookups.iter().flat_map(|(indices, _)| indices.to_vec()).collect();
         let mut values: Vec<_> = lookups.into_iter().map(|(_, values)| values.rows()).collect();
         let values = if values.len() == 1 { values.remove(0) } else { DynTensor::concatenate(values, 0) };
-        let mut rows = indices.clone();
-        rows.sort_unstable();
-        rows.dedup();
-        let place = |row: &i32| rows.binary_search(row).expect("the row is among its own") as i32;
-        let places: Vec<i32> = indices.iter().map(place).collect();
+        let (rows, places) = distinct(&indices);
         let places = Indices::from_vec(places, &[indices.len()], &device);
         let count = rows.len();
         let values = B::embedding_lookup_backward(count, places, values);
@@ -77,4 +73,17 @@ impl<B: Backend> Gradient<B> {
             Self::Rows { rows, values } => Self::Rows { rows, values: f(values) },
         }
     }
+}
+
+/// The distinct numbers, ascending, and the place of each number among them.
+fn distinct(indices: &[i32]) -> (Vec<i32>, Vec<i32>) {
+    let mut place_of = vec![-1; indices.iter().max().map_or(0, |&largest| largest as usize + 1)];
+    indices.iter().for_each(|&index| place_of[index as usize] = 0);
+    let mut rows = vec![];
+    for (row, place) in place_of.iter_mut().enumerate().filter(|(_, place)| **place == 0) {
+        *place = rows.len() as i32;
+        rows.push(row as i32);
+    }
+    let places = indices.iter().map(|&index| place_of[index as usize]).collect();
+    (rows, places)
 }

@@ -14,7 +14,7 @@ use crate::{DynTensor, Indices};
 const PARTS: usize = 64;
 
 /// How many rows ahead memory is asked for one.
-const AHEAD: usize = 6;
+pub(super) const AHEAD: usize = 6;
 
 /// The row numbers; a negative one is a panic, as one behind the table is.
 pub(super) fn row_numbers<B: Host>(indices: &Indices<B>) -> impl Iterator<Item = usize> {

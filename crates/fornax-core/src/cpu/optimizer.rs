@@ -1,10 +1,11 @@
 //! Adam and plain SGD in one pass in place; the other rules run by Burn's operations.
 
-use super::embedding::row_numbers;
+use super::embedding::{AHEAD, row_numbers};
 use super::host::HostTensor;
 use super::impl_for_cpu;
 use super::tasks::{MOVE, each};
 use crate::ops::{OptimizerOps, Slots, UpdateRule, optimizer};
+use crate::prefetch::prefetch_row;
 use crate::{DynTensor, Indices};
 
 simd_fn! {
@@ -28,6 +29,9 @@ simd_fn! {
 
 /// Weights of a part, which a thread updates.
 const PART: usize = 1 << 15;
+
+/// Rows of a table that a thread updates.
+const ROWS: usize = 256;
 
 /// The rates that [`adam`] takes at step `t`.
 fn adam_rates([beta_1, beta_2, epsilon]: [f64; 3], alpha: f64, t: u64) -> [f32; 4] {
@@ -81,12 +85,29 @@ impl_for_cpu!(OptimizerOps {
         let (mut w, g) = (table.standard(), gradient.standard());
         let rates = adam_rates([beta_1, beta_2, epsilon], alpha, t);
         let [m, v] = &mut slots[..] else { panic!("Adam keeps two moments") };
-        let width = w.shape()[1];
-        let (w_all, m, v) = (w.floats_mut(), m.floats_mut(), v.floats_mut());
-        for (g, row) in g.floats().chunks_exact(width.max(1)).zip(row_numbers(&rows)) {
-            let row = row * width..(row + 1) * width;
-            adam(&mut w_all[row.clone()], &mut m[row.clone()], &mut v[row], g, rates);
+        let width = w.shape()[1].max(1);
+        let rows: Vec<u32> = row_numbers(&rows).map(|row| row as u32).collect();
+        assert!(rows.is_sorted(), "rows ascend");
+        let mut tables = [w.floats_mut(), m.floats_mut(), v.floats_mut()];
+        let mut first = 0;
+        // Parts of the rows with those of the tables from one to the next.
+        let mut parts = vec![];
+        for (rows, g) in rows.chunks(ROWS).zip(g.floats().chunks(ROWS * width)) {
+            let end = rows[rows.len() - 1] as usize + 1;
+            let of_part = tables.each_mut().map(|table| table.split_off_mut(..(end - first) * width));
+            parts.push((first as u32, rows, g, of_part.map(|part| part.expect("rows lie in the table"))));
+            first = end;
         }
+        each(parts, 7 * MOVE * g.len(), |_, (first, rows, g, [w, m, v])| {
+            let rows: Vec<u32> = rows.iter().map(|row| row - first).collect();
+            for (at, (g, &row)) in g.chunks_exact(width).zip(&rows).enumerate() {
+                for table in [&*w, m, v] {
+                    prefetch_row(table, width, &rows, at, AHEAD);
+                }
+                let row = row as usize * width..(row as usize + 1) * width;
+                adam(&mut w[row.clone()], &mut m[row.clone()], &mut v[row], g, rates);
+            }
+        });
         w
     }
 });

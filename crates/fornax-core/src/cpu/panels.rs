@@ -9,7 +9,7 @@
 use std::ops::Range;
 use std::sync::atomic::{Ordering, compiler_fence};
 
-use super::tasks::{MOVE, each};
+use super::tasks::{MOVE, each, unwritten};
 use crate::lanes::{Kernel, Lanes};
 
 /// Columns of a panel.
@@ -81,15 +81,19 @@ pub(super) struct Panels {
 }
 
 impl Panels {
-    /// Packs a matrix of `depth` rows and `columns` columns, a multiple of 16: `fill` writes 16 columns of one row, which
-    /// are zeros before, from the column it is given.
-    pub(super) fn pack(depth: usize, columns: usize, fill: impl Fn(usize, usize, &mut [f32]) + Sync) -> Self {
+    /// Packs a matrix of `depth` rows and `columns` columns, a multiple of 16: `row` gives 16 columns of one row from the
+    /// column it is given.
+    pub(super) fn pack(
+        depth: usize,
+        columns: usize,
+        row: impl Fn(usize, usize) -> [f32; PANEL] + Sync,
+    ) -> Self {
         assert_eq!(columns % PANEL, 0);
-        let mut values = vec![0.0; depth * columns];
+        let mut values = unwritten(depth * columns);
         let panels = values.chunks_exact_mut(depth.max(1) * PANEL).collect();
         each(panels, depth * columns * GATHERED, |panel, rows| {
-            for (row, out) in rows.chunks_exact_mut(PANEL).enumerate() {
-                fill(row, panel * PANEL, out);
+            for (at, out) in rows.as_chunks_mut::<PANEL>().0.iter_mut().enumerate() {
+                *out = row(at, panel * PANEL);
             }
         });
         Self { values, depth, columns }
@@ -114,12 +118,13 @@ impl Panels {
 
     /// `out = start + left self` for `rows` rows.
     pub(super) fn multiply(&self, left: Left<'_>, rows: usize, out: Out<'_>, start: Start<'_>) {
-        self.multiply_columns(0..self.columns, left, rows, out, start);
+        self.multiply_part(0..self.depth, 0..self.columns, left, rows, out, start);
     }
 
-    /// [`Self::multiply`] by these columns alone, whole panels.
-    pub(super) fn multiply_columns(
+    /// [`Self::multiply`] by these rows and columns alone; the columns are whole panels.
+    pub(super) fn multiply_part(
         &self,
+        steps: Range<usize>,
         columns: Range<usize>,
         left: Left<'_>,
         rows: usize,
@@ -130,15 +135,16 @@ impl Panels {
             return;
         }
         assert!(columns.start.is_multiple_of(PANEL) && columns.end.is_multiple_of(PANEL));
-        assert!(columns.end <= self.columns);
+        assert!(columns.end <= self.columns && steps.start <= steps.end && steps.end <= self.depth);
         let last = (rows - 1) * out.row + (columns.len() / PANEL - 1) * out.panel;
         assert!(last + PANEL <= out.values.len());
         if let Start::Bias(bias) = start {
             assert_eq!(bias.len(), columns.len());
         }
-        assert!(self.depth == 0 || (rows - 1) * left.row + (self.depth - 1) * left.step < left.values.len());
+        assert!(steps.is_empty() || (rows - 1) * left.row + (steps.end - 1) * left.step < left.values.len());
         let Out { values, row, panel } = out;
-        let job = Job { panels: self, columns, left, rows, out: values.as_mut_ptr(), row, panel, start };
+        let job =
+            Job { panels: self, steps, columns, left, rows, out: values.as_mut_ptr(), row, panel, start };
         // SAFETY: the assertions bound every element that the job touches.
         unsafe { job.run_widest() }
     }
@@ -146,6 +152,7 @@ impl Panels {
 
 struct Job<'a> {
     panels: &'a Panels,
+    steps: Range<usize>,
     columns: Range<usize>,
     left: Left<'a>,
     rows: usize,
@@ -175,9 +182,9 @@ impl Kernel for Job<'_> {
 impl Job<'_> {
     #[inline(always)]
     unsafe fn rows<L: Lanes, const V: usize>(&self, column: usize) {
-        let mut start = 0;
+        let mut start = self.steps.start;
         loop {
-            let end = (start + BLOCK).min(self.panels.depth);
+            let end = (start + BLOCK).min(self.steps.end);
             let (mut row, steps) = (0, start..end);
             unsafe {
                 if L::REGISTERS == 32 {
@@ -193,7 +200,7 @@ impl Job<'_> {
                 self.tiles::<L, 1, V>(column, row, &steps);
             }
             start = end;
-            if start == self.panels.depth {
+            if start == self.steps.end {
                 return;
             }
         }
@@ -232,8 +239,8 @@ impl Job<'_> {
             };
             let mut sums = [[L::zero(); V]; R];
             match self.start {
-                Start::Zero if steps.start == 0 => {}
-                Start::Bias(bias) if steps.start == 0 => {
+                Start::Zero if steps.start == self.steps.start => {}
+                Start::Bias(bias) if steps.start == self.steps.start => {
                     for v in 0..V {
                         let number = L::load(bias.as_ptr().add(column - self.columns.start + v * L::LEN));
                         for r in 0..R {
@@ -352,9 +359,8 @@ mod tests {
         ] {
             let value = |at: usize| ((at * 7 % 13) as f32 - 6.0) / 8.0;
             let right = |k: usize, column: usize| value(k * columns + column + 3);
-            let panels = Panels::pack(depth, columns, |k, from, out| {
-                out.iter_mut().enumerate().for_each(|(at, out)| *out = right(k, from + at));
-            });
+            let panels =
+                Panels::pack(depth, columns, |k, from| std::array::from_fn(|at| right(k, from + at)));
             let left: Vec<f32> = (0..rows * depth).map(value).collect();
             let before: Vec<f32> = (0..rows * columns).map(|at| value(at + 1)).collect();
             let mut wanted = match start {
@@ -376,9 +382,18 @@ mod tests {
                 start => start,
             };
             let out = Out::rows(&mut found[PANEL.min(columns - PANEL)..], columns);
-            panels.multiply_columns(PANEL..columns, Left::rows(&left, depth), rows, out, behind);
+            panels.multiply_part(0..depth, PANEL..columns, Left::rows(&left, depth), rows, out, behind);
             for (at, (found, (before, wanted))) in found.iter().zip(before.iter().zip(&wanted)).enumerate() {
                 assert_eq!(found, if at % columns < PANEL { before } else { wanted }, "columns from 16 on");
+            }
+            // The rows of the factor in two parts.
+            for cut in [depth / 3, depth] {
+                let mut found = before.clone();
+                for (steps, start) in [(0..cut, start), (cut..depth, Start::Accumulate)] {
+                    let out = Out::rows(&mut found, columns);
+                    panels.multiply_part(steps, 0..columns, Left::rows(&left, depth), rows, out, start);
+                }
+                assert_eq!(found, wanted, "{rows} x {depth} x {columns}, cut at {cut}");
             }
             let transposed: Vec<f32> =
                 (0..left.len()).map(|at| left[at % rows * depth + at / rows]).collect();

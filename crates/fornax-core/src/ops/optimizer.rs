@@ -122,7 +122,7 @@ pub trait OptimizerOps: Burn {
         reference(rule, weight, slots, gradient, alpha, t)
     }
 
-    /// The same of the distinct `rows [count]` of a table alone, by their gradients `[count, width]`; the other rows of the
+    /// The same of the distinct, ascending `rows [count]` of a table alone, by their gradients `[count, width]`; the other rows of the
     /// table and of its slots stay as they are.
     fn update_rows(
         rule: &UpdateRule,

@@ -10,9 +10,10 @@ use super::cell::Cell;
 use super::plan::Plan;
 use super::skipped::fold_skipped;
 use super::weights::{Weights, bias_rows};
-use super::{CHUNK, Lengths, deal, gather_states, states_of};
+use super::{CHUNK, Lengths, deal, gather_states, is_zero, states_of};
 use crate::DynTensor;
 use crate::ops::{Recurrence, RecurrentInputs};
+use crate::prefetch::prefetch;
 
 /// Rows of the weights' cotangents that are summed at a time.
 const SUMMED: usize = 32;
@@ -26,7 +27,8 @@ struct PartCotangents {
     states: [Vec<f32>; 2],
 }
 
-/// A part's way back from the cotangents of the outputs and of the last states; `dx` are its rows of the input's cotangent where that is wanted.
+/// A part's way back from the cotangents of the outputs and of the last states; `dx` are its rows of the input's cotangent where
+/// that is wanted, and the cotangents of the first states are right where they are wanted.
 fn unroll_back<C: Cell>(
     cell: C,
     lengths: Lengths,
@@ -34,7 +36,7 @@ fn unroll_back<C: Cell>(
     weights: &Weights,
     (factors, gates): (&[f32], &[f32]),
     (doutput, sequences, dstates): (&[f32], bool, &[f32]),
-    mut dx: Option<Vec<&mut [f32]>>,
+    (mut dx, want_states): (Option<Vec<&mut [f32]>>, bool),
 ) -> PartCotangents {
     let Lengths { time, features, units, .. } = lengths;
     let at = lengths.layout::<C>();
@@ -54,11 +56,14 @@ fn unroll_back<C: Cell>(
     let (mut bias, mut start) = (vec![0.0; wide], Start::Zero);
     let mut packed = Panels::empty();
     let inputs = features.next_multiple_of(PANEL);
-    let (mut dz, mut dx_rows) = (vec![], vec![]);
-    for chunk in plan.chunks(CHUNK).into_iter().rev() {
+    let chunks = plan.chunks(CHUNK);
+    let most = chunks.iter().map(|chunk| plan.first(chunk.end) - plan.first(chunk.start)).max().unwrap_or(0);
+    let mut dz = unwritten(most * wide);
+    let mut dx_rows = unwritten(if dx.is_some() { most * inputs } else { 0 });
+    for chunk in chunks.into_iter().rev() {
         let base = plan.first(chunk.start);
         let rows = plan.first(chunk.end) - base;
-        dz.resize(rows * wide, 0.0);
+        let dz = &mut dz[..rows * wide];
         for step in chunk.clone().rev() {
             let (first, active) = (plan.first(step), plan.active(step));
             let dh = &mut dh[..active * at.units];
@@ -73,28 +78,37 @@ fn unroll_back<C: Cell>(
             );
             let dz = &mut dz[(first - base) * wide..][..active * wide];
             cell.backward(at, kept, dh, &mut dc[..active * at.units], dz);
-            let left = Left::rows(&dz[of_recurrent.start..], wide);
-            let start = if C::DIRECT { Start::Accumulate } else { Start::Zero };
-            weights.recurrent.multiply(left, active, Out::rows(dh, at.units), start);
+            if let Some(before) = step.checked_sub(1) {
+                let rows = &gates[plan.first(before) * at.gates..][..plan.active(before) * at.gates];
+                prefetch(rows.as_ptr(), rows.len());
+            }
+            if step > 0 || want_states {
+                let left = Left::rows(&dz[of_recurrent.start..], wide);
+                let start = if C::DIRECT { Start::Accumulate } else { Start::Zero };
+                weights.recurrent.multiply(left, active, Out::rows(dh, at.units), start);
+            }
         }
-        packed.repack(&dz, wide);
-        let mut product = |columns: Range<usize>, from: usize, count: usize| {
+        packed.repack(dz, wide);
+        let mut product = |steps: Range<usize>, columns: Range<usize>, from: usize, count: usize| {
             let left = Left::columns(&factors[base * at.factors + from..], at.factors);
             let to = &mut kernels[columns.start * (features + at.units) + from * PANEL..];
-            packed.multiply_columns(columns, left, count, Out::panels(to, features + at.units), start);
+            packed.multiply_part(steps, columns, left, count, Out::panels(to, features + at.units), start);
         };
-        if of_kernel == of_recurrent {
-            product(of_kernel.clone(), 0, features + at.units);
+        let first = if chunk.start == 0 { &factors[..plan.active(0) * at.factors] } else { &[] };
+        let zeros = first.chunks_exact(at.factors).all(|row| is_zero(&row[features..features + at.units]));
+        let behind = if zeros { first.len() / at.factors } else { 0 };
+        if of_kernel == of_recurrent && behind == 0 {
+            product(0..rows, of_kernel.clone(), 0, features + at.units);
         } else {
-            product(of_kernel.clone(), 0, features);
-            product(of_recurrent.clone(), features, at.units);
+            product(0..rows, of_kernel.clone(), 0, features);
+            product(behind..rows, of_recurrent.clone(), features, at.units);
         }
         start = Start::Accumulate;
-        add_column_sums(&dz, &mut bias);
+        add_column_sums(dz, &mut bias);
         if let Some(dx) = &mut dx {
-            dx_rows.resize(rows * inputs, 0.0);
             let left = Left::rows(&dz[of_kernel.start..], wide);
-            weights.kernel.multiply(left, rows, Out::rows(&mut dx_rows, inputs), Start::Zero);
+            let dx_rows = &mut dx_rows[..rows * inputs];
+            weights.kernel.multiply(left, rows, Out::rows(dx_rows, inputs), Start::Zero);
             let mut from = dx_rows.chunks_exact(inputs);
             for step in chunk {
                 for (row, from) in from.by_ref().take(plan.active(step)).enumerate() {
@@ -153,7 +167,7 @@ pub(super) fn backward<B: Host, C: Cell>(
     let parts = each(tasks, cost, |_, (plan, (saved, dx))| {
         let kept = (saved[0].floats(), saved[1].floats());
         let given = (doutput.floats(), how.return_sequences, dstates.floats());
-        unroll_back(cell, lengths, plan, &weights, kept, given, dx)
+        unroll_back(cell, lengths, plan, &weights, kept, given, (dx, want_states))
     });
     let (wide, padded) = (C::CELL.gates() * units, lengths.layout::<C>().units);
     // Sums over the parts, in their order, of these blocks of these rows: out of panels that hold `all` rows.

@@ -9,7 +9,7 @@ use super::cell::Cell;
 use super::plan::Plan;
 use super::skipped::fill_skipped;
 use super::weights::Weights;
-use super::{CHUNK, Lengths, deal, gather_states, states_of};
+use super::{CHUNK, Lengths, deal, gather_states, is_zero, states_of};
 use crate::DynTensor;
 use crate::ops::{Recurrence, RecurrentInputs, Unrolled};
 
@@ -39,6 +39,7 @@ fn unroll<C: Cell>(
     let memory = if save { plan.len() } else { chunks.iter().map(rows_of).max().unwrap_or(0) };
     let (mut factors, mut gates) = (unwritten(memory * at.factors), unwritten(memory * at.gates));
     let [mut h, mut c] = states_of::<C>(lengths, plan, states);
+    let begins_with_zeros = is_zero(&h);
     let (of_kernel, others) = weights.bias.split_at(C::KERNEL.end * at.units);
     for chunk in chunks {
         let (base, rows) = (if save { plan.first(chunk.start) } else { 0 }, rows_of(&chunk));
@@ -63,14 +64,10 @@ fn unroll<C: Cell>(
                     factors[features..features + at.units].copy_from_slice(h);
                 });
             }
-            let to = C::RECURRENT.start * at.units;
-            let left = Left::rows(&h, at.units);
-            weights.recurrent.multiply(
-                left,
-                active,
-                Out::rows(&mut gates[to..], at.gates),
-                Start::Accumulate,
-            );
+            if step > 0 || !begins_with_zeros {
+                let out = Out::rows(&mut gates[C::RECURRENT.start * at.units..], at.gates);
+                weights.recurrent.multiply(Left::rows(&h, at.units), active, out, Start::Accumulate);
+            }
             cell.forward(at, gates, &mut h[..active * at.units], &mut c[..active * at.units]);
             if sequences {
                 for (row, h) in h.chunks_exact(at.units).take(active).enumerate() {

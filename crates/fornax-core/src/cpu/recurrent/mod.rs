@@ -75,6 +75,11 @@ fn states_of<C: Cell>(lengths: Lengths, plan: &Plan, states: &[f32]) -> [Vec<f32
     })
 }
 
+/// Whether states are those that a sequence begins with by default: products with them are left out.
+fn is_zero(states: &[f32]) -> bool {
+    states.iter().all(|&state| state == 0.0)
+}
+
 /// The parts' states as `[states, batch, units]`.
 fn gather_states<C: Cell>(lengths: Lengths, plans: &[Plan], parts: &[[Vec<f32>; 2]]) -> Vec<f32> {
     let (units, padded) = (lengths.units, lengths.layout::<C>().units);

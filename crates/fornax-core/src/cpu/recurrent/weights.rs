@@ -13,9 +13,13 @@ pub(super) struct Weights {
     pub(super) bias: Vec<f32>,
 }
 
-/// Block and first unit of 16 columns.
-fn place(column: usize, units: usize) -> (usize, usize) {
-    (column / units, column % units)
+/// The first 16 numbers, zeros behind the last.
+fn padded_chunk(values: &[f32]) -> [f32; PANEL] {
+    values.first_chunk().copied().unwrap_or_else(|| {
+        let mut chunk = [0.0; PANEL];
+        chunk[..values.len()].copy_from_slice(values);
+        chunk
+    })
 }
 
 impl Weights {
@@ -23,11 +27,10 @@ impl Weights {
         let (units, padded) = (lengths.units, lengths.layout::<C>().units);
         let wide = C::CELL.gates() * units;
         let pack = |depth: usize, blocks: Range<usize>, values: &[f32]| {
-            Panels::pack(depth, blocks.len() * padded, |row, column, out| {
-                let (block, unit) = place(column, padded);
-                let count = units.saturating_sub(unit).min(PANEL);
+            Panels::pack(depth, blocks.len() * padded, |row, column| {
+                let (block, unit) = (column / padded, column % padded);
                 let from = row * wide + C::gate(blocks.start + block) * units + unit;
-                out[..count].copy_from_slice(&values[from..from + count]);
+                padded_chunk(&values[from..from + units - unit])
             })
         };
         let mut sums = vec![0.0; C::BLOCKS * padded];
@@ -55,13 +58,15 @@ impl Weights {
         let wide = C::CELL.gates() * units;
         let pack = |rows: usize, blocks: Range<usize>, values: &[f32]| {
             let columns = rows.next_multiple_of(PANEL);
-            Panels::pack(blocks.len() * padded, columns, |at, first, out| {
+            Panels::pack(blocks.len() * padded, columns, |at, first| {
                 let (block, unit) = (at / padded, at % padded);
+                let mut row = [0.0; PANEL];
                 if unit < units {
                     let column = C::gate(blocks.start + block) * units + unit;
                     let from = values[first * wide + column..].iter().step_by(wide);
-                    out.iter_mut().zip(from).for_each(|(out, &value)| *out = value);
+                    row.iter_mut().zip(from).for_each(|(to, &value)| *to = value);
                 }
+                row
             })
         };
         Self {

@@ -1,15 +1,20 @@
-//! Threads that stay awake for a while between two pieces of work.
+//! Threads that help the caller, and stay awake for a while between two pieces of work.
 //!
-//! A thread of the pool that finds nothing to do goes to sleep, and takes some 20 microseconds to wake; so does a caller
-//! that blocks until the others are done. So whoever has worked waits for the next piece of work before it sleeps, as
-//! OpenMP's threads do (`KMP_BLOCKTIME`, 200 milliseconds there). Work that is too small to wake a thread for is shared
-//! with those that wait.
+//! A thread of a pool that finds nothing to do goes to sleep, and takes some 20 microseconds to wake; so does a caller that
+//! blocks until the others are done. So whoever has worked waits for the next piece of work before it sleeps, as OpenMP's
+//! threads do (`KMP_BLOCKTIME`, 200 milliseconds there). Work that is too small to wake a thread for is shared with those
+//! that wait.
+//!
+//! Helpers are a pool of their own, one fewer than rayon's threads: with the caller there are as many as processors. A caller
+//! that is itself a thread of a pool shares its work there, where threads look for other work meanwhile.
 
 use std::hint::spin_loop;
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::available_parallelism;
 use std::time::{Duration, Instant};
+
+use rayon::{Scope, ThreadPool, ThreadPoolBuilder};
 
 use super::WORTH_A_THREAD;
 
@@ -19,52 +24,64 @@ const WORTH_AN_AWAKE_THREAD: usize = 512 << 10;
 /// How long a thread stays awake.
 const AWAKE: Duration = Duration::from_micros(200);
 
-/// Pieces of work that were begun on several threads.
-static BEGUN: AtomicUsize = AtomicUsize::new(0);
+/// Pieces of work that helpers were called for.
+static CALLED: AtomicUsize = AtomicUsize::new(0);
 
-/// Threads that are awake and have nothing to do.
+/// Helpers that are awake and have nothing to do.
 static WAITING: AtomicUsize = AtomicUsize::new(0);
 
-/// Processors: no more threads than those stay awake.
-static PROCESSORS: LazyLock<usize> = LazyLock::new(|| available_parallelism().map_or(1, usize::from));
+/// Helpers that stay awake at most: beside the caller as many as there are processors.
+static OFTEN_AWAKE: LazyLock<usize> =
+    LazyLock::new(|| available_parallelism().map_or(0, |all| all.get() - 1));
+
+/// None where there is one thread alone, or no more can be had.
+static HELPERS: LazyLock<Option<ThreadPool>> = LazyLock::new(|| {
+    let count = rayon::current_num_threads() - 1;
+    let builder = ThreadPoolBuilder::new().num_threads(count).thread_name(|at| format!("fornax-{at}"));
+    if count == 0 { None } else { builder.build().ok() }
+});
+
+/// The helpers of a caller outside of all pools.
+fn helpers() -> Option<&'static ThreadPool> {
+    if rayon::current_thread_index().is_some() { None } else { HELPERS.as_ref() }
+}
 
 /// How many threads, the caller among them, shall do work that costs so much.
 pub(in crate::cpu) fn threads(cost: usize) -> usize {
-    match cost {
-        WORTH_A_THREAD.. => rayon::current_num_threads(),
-        WORTH_AN_AWAKE_THREAD.. => 1 + WAITING.load(Ordering::Relaxed),
+    match (cost, rayon::current_thread_index()) {
+        (WORTH_A_THREAD.., Some(_)) => rayon::current_num_threads(),
+        (WORTH_A_THREAD.., None) => 1 + helpers().map_or(0, ThreadPool::current_num_threads),
+        (WORTH_AN_AWAKE_THREAD.., None) => 1 + WAITING.load(Ordering::Relaxed),
         _ => 1,
     }
 }
 
 /// Runs `work` on this thread at once and on the others as they join.
 pub(super) fn together(threads: usize, work: impl Fn() + Sync) {
-    let begun = BEGUN.fetch_add(1, Ordering::Relaxed) + 1;
-    // A thread of the pool looks for other work meanwhile.
-    let outside = rayon::current_thread_index().is_none();
-    let done = AtomicUsize::new(1);
-    rayon::in_place_scope(|scope| {
-        for _ in 1..threads {
-            scope.spawn(|_| {
-                work();
-                done.fetch_add(1, Ordering::Release);
-            });
-        }
+    let done = AtomicUsize::new(0);
+    let job = || {
         work();
-        if outside {
-            wait(Instant::now() + AWAKE, || done.load(Ordering::Acquire) == threads);
-        }
+        done.fetch_add(1, Ordering::Release);
+    };
+    let Some(helpers) = helpers() else { return rayon::in_place_scope(|scope| share(scope, threads, &job)) };
+    let called = CALLED.fetch_add(1, Ordering::Relaxed) + 1;
+    helpers.in_place_scope(|scope| {
+        share(scope, threads, &job);
+        wait(Instant::now() + AWAKE, || done.load(Ordering::Acquire) == threads);
     });
-    if outside {
-        let until = Instant::now() + AWAKE;
-        for _ in 1..threads.min(*PROCESSORS) {
-            rayon::spawn(move || {
-                WAITING.fetch_add(1, Ordering::Relaxed);
-                wait(until, || BEGUN.load(Ordering::Relaxed) != begun);
-                WAITING.fetch_sub(1, Ordering::Relaxed);
-            });
-        }
+    let until = Instant::now() + AWAKE;
+    for _ in 1..threads.min(*OFTEN_AWAKE + 1) {
+        helpers.spawn(move || {
+            WAITING.fetch_add(1, Ordering::Relaxed);
+            wait(until, || CALLED.load(Ordering::Relaxed) != called);
+            WAITING.fetch_sub(1, Ordering::Relaxed);
+        });
     }
+}
+
+fn share<'a>(scope: &Scope<'a>, threads: usize, job: &'a (impl Fn() + Sync)) {
+    (1..threads).for_each(|_| scope.spawn(|_| job()));
+    job();
 }
 
 fn wait(until: Instant, condition: impl Fn() -> bool) {
