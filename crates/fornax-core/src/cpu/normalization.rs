@@ -272,7 +272,8 @@ fn forward<B: Host>(
     epsilon: f64,
 ) -> [DynTensor<B>; 3] {
     let (x, scale, shift) = (x.standard(), scale.standard(), shift.standard());
-    let [rows, columns] = x.shape()[..] else { panic!("a matrix is normalized") };
+    let [.., columns] = x.shape()[..] else { panic!("rows are normalized") };
+    let rows = x.len() / columns.max(1);
     let mut y = unwritten(x.len());
     let (values, scale, shift) = (x.floats(), scale.floats(), shift.floats());
     let (mean, variance, shape) = if axis == 0 {
@@ -306,7 +307,7 @@ fn forward<B: Host>(
         (mean, variance, [rows, 1])
     };
     [
-        DynTensor::from_floats(y, &[rows, columns]),
+        DynTensor::from_floats(y, &x.shape()),
         DynTensor::from_floats(mean, &shape),
         DynTensor::from_floats(variance, &shape),
     ]
@@ -322,8 +323,9 @@ fn backward<B: Host>(
 ) -> [DynTensor<B>; 3] {
     let (x, scale, dy) = (x.standard(), scale.standard(), dy.standard());
     let [mean, variance] = statistics.map(HostTensor::standard);
-    let [rows, columns] = x.shape()[..] else { panic!("a matrix is normalized") };
-    let mut dx = unwritten(x.len());
+    let [.., columns] = x.shape()[..] else { panic!("rows are normalized") };
+    let rows = x.len() / columns.max(1);
+    let (shape, mut dx) = (x.shape(), unwritten(x.len()));
     let (mean, variance, scale, x, dy) =
         (mean.floats(), variance.floats(), scale.floats(), x.floats(), dy.floats());
     let (dscale, dshift) = if axis == 0 {
@@ -366,7 +368,7 @@ fn backward<B: Host>(
         (dscale, dshift)
     };
     [
-        DynTensor::from_floats(dx, &[rows, columns]),
+        DynTensor::from_floats(dx, &shape),
         DynTensor::from_floats(dscale, &[columns]),
         DynTensor::from_floats(dshift, &[columns]),
     ]

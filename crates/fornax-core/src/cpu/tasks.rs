@@ -5,8 +5,8 @@ mod awake;
 use std::sync::Mutex;
 
 use crate::lanes::Line;
-pub(super) use awake::threads;
 use awake::together;
+pub(super) use awake::{threads, threads_soon};
 
 /// What work has to cost to be worth waking another thread, in multiply-adds: some 70 microseconds.
 pub(super) const WORTH_A_THREAD: usize = 4 << 20;

@@ -1,4 +1,4 @@
-//! Normalization of a matrix `[rows, columns]` along one axis:
+//! Normalization of rows `[.., columns]` down or along them:
 //! `y = (x - mean) / sqrt(variance + epsilon) scale + shift`, scale and shift along the columns.
 //!
 //! Down the rows it is batch normalization (a statistic a column), along the columns layer and group
@@ -14,7 +14,8 @@ use crate::DynTensor;
 
 /// Normalization on a backend.
 pub trait NormalizationOps: Burn {
-    /// `y`, the mean and the variance of `x [rows, columns]` along `axis` (0 or 1), which stays with length 1.
+    /// `y` of the shape of `x [.., columns]`, and the mean and the variance down the rows (`axis` 0, `[1, columns]`) or along
+    /// them (1, `[rows, 1]`).
     fn normalize(
         x: DynTensor<Self>,
         scale: DynTensor<Self>,
@@ -68,11 +69,13 @@ pub(crate) fn reference<B: Burn>(
     axis: usize,
     epsilon: f64,
 ) -> [DynTensor<B>; 3] {
+    let (shape, x) = (x.shape(), x.rows());
     let mean = x.clone().mean_axis(axis);
     let centred = x.sub(mean.clone());
     let variance = centred.clone().square().mean_axis(axis);
     let standard = centred.div(variance.clone().add_scalar(epsilon).sqrt());
-    [standard.mul(as_last_axis(scale, 2)).add(as_last_axis(shift, 2)), mean, variance]
+    let y = standard.mul(as_last_axis(scale, 2)).add(as_last_axis(shift, 2));
+    [y.reshape(&shape), mean, variance]
 }
 
 /// With `s = (x - mean) / sqrt(variance + epsilon)` and `ds = dy scale`:
@@ -85,7 +88,7 @@ pub(crate) fn reference_backward<B: Burn>(
     axis: usize,
     epsilon: f64,
 ) -> [DynTensor<B>; 3] {
-    let columns = scale.len();
+    let (columns, shape, x, dy) = (scale.len(), x.shape(), x.rows(), dy.rows());
     let deviation = variance.add_scalar(epsilon).sqrt();
     let standard = x.sub(mean).div(deviation.clone());
     let dscale = dy.clone().mul(standard.clone()).sum_axis(0).reshape(&[columns]);
@@ -94,7 +97,7 @@ pub(crate) fn reference_backward<B: Burn>(
     let mean = ds.clone().mean_axis(axis);
     let projection = ds.clone().mul(standard.clone()).mean_axis(axis);
     let dx = ds.sub(mean).sub(standard.mul(projection)).div(deviation);
-    [dx, dscale, dshift]
+    [dx.reshape(&shape), dscale, dshift]
 }
 
 impl<B: NormalizationOps, C: CheckpointStrategy> NormalizationOps for Autodiff<B, C> {

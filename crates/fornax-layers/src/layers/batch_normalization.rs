@@ -118,24 +118,26 @@ impl BatchNormalization {
         }
     }
 
-    /// `x [rows, features]` normalized by its own statistics, and those, `[1, features]` each.
+    /// `x [.., features]` normalized by its own statistics, and those, `[1, features]` each.
     fn normalized<B: Backend>(
         &self,
         x: DynTensor<B>,
         mask: Option<DynTensor<B>>,
         context: &Context<'_, B>,
     ) -> [DynTensor<B>; 3] {
+        let shape = x.shape();
         let Some(mask) = mask else {
-            let [gamma, beta] = gamma_and_beta(x.shape()[1], &x.device(), context);
+            let [gamma, beta] = gamma_and_beta(shape[shape.len() - 1], &x.device(), context);
             return B::normalize(x, gamma, beta, 0, self.epsilon);
         };
+        let x = x.rows();
         let count = mask.clone().sum_axis(0).add_scalar(EPSILON);
         let over_steps = |x: DynTensor<B>| x.mul(mask.clone()).sum_axis(0).div(count.clone());
         let mean = over_steps(x.clone());
         let centred = x.sub(mean.clone());
         let variance = over_steps(centred.clone().square());
         let y = centred.div(variance.clone().add_scalar(self.epsilon).sqrt());
-        [scale_and_shift(y, context), mean.detach(), variance.detach()]
+        [scale_and_shift(y, context).reshape(&shape), mean.detach(), variance.detach()]
     }
 }
 
@@ -178,10 +180,9 @@ impl Layer for BatchNormalization {
         let x = x.float().permute(&order);
         let shape = x.shape();
         let features = shape[shape.len() - 1];
-        let rows = x.rows();
         let y = if context.training() && context.trainable() {
             let mask = mask.map(|mask| mask_rows(mask, &shape)).transpose()?;
-            let [y, mean, variance] = self.normalized(rows, mask, context);
+            let [y, mean, variance] = self.normalized(x, mask, context);
             for (name, batch) in [("moving_mean", mean), ("moving_variance", variance)] {
                 let old = context.latest(name).mul_scalar(self.momentum);
                 context.update(name, old.add(batch.reshape(&[features]).mul_scalar(1.0 - self.momentum)));
@@ -192,9 +193,9 @@ impl Layer for BatchNormalization {
             let factor = if self.scale { factor.mul(context.weight("gamma")) } else { factor };
             let shift = context.weight("moving_mean").mul(factor.clone()).neg();
             let shift = if self.center { shift.add(context.weight("beta")) } else { shift };
-            B::scale_and_shift(rows, factor, shift)
+            B::scale_and_shift(x, factor, shift)
         };
-        Ok(y.reshape(&shape).permute(&back).into())
+        Ok(y.permute(&back).into())
     }
 }
 

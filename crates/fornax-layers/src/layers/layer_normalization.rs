@@ -122,9 +122,9 @@ impl Layer for LayerNormalization {
         let x = x.permute(&order);
         let shape = x.shape();
         let len: usize = shape[shape.len() - axes.len()..].iter().product();
-        let rows = x.len() / len.max(1);
+        let rows = [&shape[..shape.len() - axes.len()], &[len]].concat();
         let [gamma, beta] = gamma_and_beta(len, &x.device(), context);
-        let [y, _, _] = B::normalize(x.reshape(&[rows, len]), gamma, beta, 1, self.epsilon);
+        let [y, _, _] = B::normalize(x.reshape(&rows), gamma, beta, 1, self.epsilon);
         Ok(y.reshape(&shape).permute(&back).into())
     }
 }

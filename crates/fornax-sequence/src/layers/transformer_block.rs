@@ -162,10 +162,9 @@ impl Block {
         x: DynTensor<B>,
         context: &Context<'_, B>,
     ) -> DynTensor<B> {
-        let shape = x.shape();
         let weight = |part: &str| context.weight(&format!("{name}/{part}"));
-        let [y, _, _] = B::normalize(x.rows(), weight("gamma"), weight("beta"), 1, self.layer_norm_epsilon);
-        y.reshape(&shape)
+        let [y, _, _] = B::normalize(x, weight("gamma"), weight("beta"), 1, self.layer_norm_epsilon);
+        y
     }
 
     /// `x + f(norm(x))` or `norm(x + f(x))`, with what `f` gives dropped.

@@ -83,7 +83,7 @@ impl<'a> Forward<'a> {
     }
 
     /// The output of a few images.
-    fn block(&self, x: &[f32], y: &mut [f32]) {
+    pub(super) fn block(&self, x: &[f32], y: &mut [f32]) {
         let plan = self.plan;
         let (filters, depth, width) = (plan.filters, plan.depth(), plan.width());
         if let Some((grid, kernels)) = &self.transformed {

@@ -9,7 +9,7 @@
 //! one, or one a phase of the stride. So padding, stride and dilation cost no product with a zero.
 //!
 //! Threads: the batch is cut into up to eight tasks of whole images whatever the number of threads; each has its own
-//! sum of the kernel's cotangent. A task goes through blocks of images that fit the second-level cache, in which bias
+//! sum of the kernel's cotangent. Forward, fewer images than threads are cut into bands of rows (`bands.rs`). A task goes through blocks of images that fit the second-level cache, in which bias
 //! and rectifier are applied as sums are stored, and all three cotangents are computed while a block is there.
 //!
 //! Maxima over windows that do not overlap are taken of a block at a time, so that the output, which is larger by the size
@@ -18,6 +18,7 @@
 //! One to three spatial axes; missing ones are axes of length 1 in front.
 
 mod backward;
+mod bands;
 mod forward;
 mod plan;
 mod tiles;
@@ -31,6 +32,7 @@ use super::pool::MaxWindows;
 use crate::DynTensor;
 use crate::ops::{Activation, BeforePool, ConvGeometry, ConvOps, ConvPool, conv};
 use backward::{Backward, Behind, backward};
+use bands::{Given, by_bands};
 use forward::Forward;
 use plan::Plan;
 
@@ -56,9 +58,13 @@ fn pooled<B: Host>(
     let windows = MaxWindows::new(&shape, &form.pool)?;
     let (x, kernel, bias) = (x.clone().standard(), kernel.clone().standard(), bias.cloned());
     let bias = bias.map(HostTensor::standard);
-    let plan = Plan::new(&x.shape(), &kernel.shape(), &form.geometry);
-    let forward = Forward::new(&plan, kernel.floats(), bias.as_ref().map(HostTensor::floats), relu);
-    let (y, places) = forward.pooled(x.floats(), &windows, keep);
+    let shapes = [x.shape(), kernel.shape()];
+    let bias = bias.as_ref().map(HostTensor::floats);
+    let given = Given { x: (x.floats(), &shapes[0]), kernel: (kernel.floats(), &shapes[1]), bias, relu };
+    let (y, places) = by_bands(&given, &form.geometry, Some(&form.pool), keep).unwrap_or_else(|| {
+        let plan = Plan::new(&shapes[0], &shapes[1], &form.geometry);
+        Forward::new(&plan, kernel.floats(), bias, relu).pooled(x.floats(), &windows, keep)
+    });
     Some((DynTensor::from_floats(y, &form.pool.output_shape(&shape)), places))
 }
 
@@ -94,11 +100,18 @@ impl_for_cpu!(ConvOps {
             return conv::unfused(x, kernel, bias, activation, geometry);
         };
         let (x, kernel, bias) = (x.standard(), kernel.standard(), bias.map(HostTensor::standard));
-        let plan = Plan::new(&x.shape(), &kernel.shape(), geometry);
-        let shape = geometry.output_shape(&x.shape(), &kernel.shape());
+        let shapes = [x.shape(), kernel.shape()];
         let bias = bias.as_ref().map(HostTensor::floats);
-        let y = Forward::new(&plan, kernel.floats(), bias, relu).all(x.floats());
-        DynTensor::from_floats(y, &shape)
+        let given =
+            Given { x: (x.floats(), &shapes[0]), kernel: (kernel.floats(), &shapes[1]), bias, relu };
+        let y = match by_bands(&given, geometry, None, false) {
+            Some((y, _)) => y,
+            None => {
+                let plan = Plan::new(&shapes[0], &shapes[1], geometry);
+                Forward::new(&plan, kernel.floats(), bias, relu).all(x.floats())
+            }
+        };
+        DynTensor::from_floats(y, &geometry.output_shape(&shapes[0], &shapes[1]))
     }
 
     fn conv_backward(

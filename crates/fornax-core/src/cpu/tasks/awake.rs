@@ -10,7 +10,7 @@
 
 use std::hint::spin_loop;
 use std::sync::LazyLock;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::thread::available_parallelism;
 use std::time::{Duration, Instant};
 
@@ -18,8 +18,8 @@ use rayon::{Scope, ThreadPool, ThreadPoolBuilder};
 
 use super::WORTH_A_THREAD;
 
-/// What work has to cost to be worth a thread that is awake, in multiply-adds: some 9 microseconds.
-const WORTH_AN_AWAKE_THREAD: usize = 512 << 10;
+/// What work has to cost to be worth a thread that is awake, in multiply-adds: some 20 microseconds.
+const WORTH_AN_AWAKE_THREAD: usize = 1 << 20;
 
 /// How long a thread stays awake.
 const AWAKE: Duration = Duration::from_micros(200);
@@ -56,6 +56,38 @@ pub(in crate::cpu) fn threads(cost: usize) -> usize {
     }
 }
 
+/// [`threads`] for work that comes alone, as the layers of a model that predicts one sample do: it wakes a helper for the next
+/// such work, if the last was there just now.
+pub(in crate::cpu) fn threads_soon(cost: usize) -> usize {
+    static FIRST: LazyLock<Instant> = LazyLock::new(Instant::now);
+    /// Nanoseconds from the first such work to the last.
+    static LAST: AtomicU64 = AtomicU64::new(0);
+    let threads = threads(cost);
+    if threads == 1
+        && cost >= WORTH_AN_AWAKE_THREAD
+        && let Some(helpers) = helpers()
+    {
+        let now = FIRST.elapsed();
+        let last = Duration::from_nanos(LAST.swap(now.as_nanos() as u64, Ordering::Relaxed));
+        if now.saturating_sub(last) < AWAKE {
+            stay_awake(helpers, 1, CALLED.load(Ordering::Relaxed));
+        }
+    }
+    threads
+}
+
+/// Lets so many helpers wait for a while, until they are called again.
+fn stay_awake(helpers: &'static ThreadPool, count: usize, called: usize) {
+    let until = Instant::now() + AWAKE;
+    for _ in 0..count.min(*OFTEN_AWAKE) {
+        helpers.spawn(move || {
+            WAITING.fetch_add(1, Ordering::Relaxed);
+            wait(until, || CALLED.load(Ordering::Relaxed) != called);
+            WAITING.fetch_sub(1, Ordering::Relaxed);
+        });
+    }
+}
+
 /// Runs `work` on this thread at once and on the others as they join.
 pub(super) fn together(threads: usize, work: impl Fn() + Sync) {
     let done = AtomicUsize::new(0);
@@ -69,14 +101,7 @@ pub(super) fn together(threads: usize, work: impl Fn() + Sync) {
         share(scope, threads, &job);
         wait(Instant::now() + AWAKE, || done.load(Ordering::Acquire) == threads);
     });
-    let until = Instant::now() + AWAKE;
-    for _ in 1..threads.min(*OFTEN_AWAKE + 1) {
-        helpers.spawn(move || {
-            WAITING.fetch_add(1, Ordering::Relaxed);
-            wait(until, || CALLED.load(Ordering::Relaxed) != called);
-            WAITING.fetch_sub(1, Ordering::Relaxed);
-        });
-    }
+    stay_awake(helpers, threads - 1, called);
 }
 
 fn share<'a>(scope: &Scope<'a>, threads: usize, job: &'a (impl Fn() + Sync)) {
