@@ -11,11 +11,17 @@ use crate::{Array, Backend, DynTensor, Error, Indices, Mask, Result};
 #[derive(Clone, Debug)]
 pub struct Value<B: Backend> {
     data: Data<B>,
+    /// In a place of its own: most values have nothing there, and they are moved from layer to layer.
+    attached: Option<Box<Attached<B>>>,
+    /// The least and the largest index, where they were seen on the host.
+    range: Option<(i32, i32)>,
+}
+
+#[derive(Clone, Debug)]
+struct Attached<B: Backend> {
     mask: Option<Mask<B>>,
     logits: Option<DynTensor<B>>,
     scores: Option<DynTensor<B>>,
-    /// The least and the largest index, where they were seen on the host.
-    range: Option<(i32, i32)>,
 }
 
 #[derive(Clone, Debug)]
@@ -102,7 +108,7 @@ impl<B: Backend> Value<B> {
 
     /// The time steps that count, `[batch, time]` as a rule; [`Self::time_mask`] checks that.
     pub fn mask(&self) -> Option<&Mask<B>> {
-        self.mask.as_ref()
+        self.attached.as_ref()?.mask.as_ref()
     }
 
     /// The mask, which is `[batch, time]`, the first two axes of the tensor.
@@ -110,7 +116,7 @@ impl<B: Backend> Value<B> {
     /// # Errors
     /// If it has another shape.
     pub fn time_mask(&self) -> Result<Option<&Mask<B>>> {
-        let Some(mask) = &self.mask else { return Ok(None) };
+        let Some(mask) = self.mask() else { return Ok(None) };
         let (found, shape) = (mask.shape(), self.shape());
         if found.len() == 2 && shape.starts_with(&found) {
             return Ok(Some(mask));
@@ -120,28 +126,37 @@ impl<B: Backend> Value<B> {
     }
 
     /// The same tensor with another mask or none.
-    pub fn with_mask(self, mask: Option<Mask<B>>) -> Self {
-        Self { mask, ..self }
+    pub fn with_mask(mut self, mask: Option<Mask<B>>) -> Self {
+        if mask.is_some() || self.attached.is_some() {
+            self.attach().mask = mask;
+        }
+        self
+    }
+
+    fn attach(&mut self) -> &mut Attached<B> {
+        self.attached.get_or_insert_with(|| Box::new(Attached { mask: None, logits: None, scores: None }))
     }
 
     /// The logits behind a softmax or sigmoid.
     pub fn logits(&self) -> Option<&DynTensor<B>> {
-        self.logits.as_ref()
+        self.attached.as_ref()?.logits.as_ref()
     }
 
     /// The same tensor, remembered to be the softmax or sigmoid of `logits`.
-    pub fn with_logits(self, logits: DynTensor<B>) -> Self {
-        Self { logits: Some(logits), ..self }
+    pub fn with_logits(mut self, logits: DynTensor<B>) -> Self {
+        self.attach().logits = Some(logits);
+        self
     }
 
     /// The scores that a structured output was decoded from.
     pub fn scores(&self) -> Option<&DynTensor<B>> {
-        self.scores.as_ref()
+        self.attached.as_ref()?.scores.as_ref()
     }
 
     /// The same tensor, remembered to be decoded from `scores`.
-    pub fn with_scores(self, scores: DynTensor<B>) -> Self {
-        Self { scores: Some(scores), ..self }
+    pub fn with_scores(mut self, scores: DynTensor<B>) -> Self {
+        self.attach().scores = Some(scores);
+        self
     }
 
     /// The elements as a host array; indices stay integers.
@@ -164,9 +179,13 @@ impl<B: Backend> Value<B> {
                 Data::Float(tensor) => Data::Float(float(tensor)),
                 Data::Int(indices) => Data::Int(int(indices)),
             },
-            mask: self.mask.map(mask),
-            logits: self.logits.map(&float),
-            scores: self.scores.map(&float),
+            attached: self.attached.map(|attached| {
+                Box::new(Attached {
+                    mask: attached.mask.map(mask),
+                    logits: attached.logits.map(&float),
+                    scores: attached.scores.map(&float),
+                })
+            }),
             range: self.range,
         }
     }
@@ -194,13 +213,13 @@ impl<B: Backend> Value<B> {
 
 impl<B: Backend> From<DynTensor<B>> for Value<B> {
     fn from(tensor: DynTensor<B>) -> Self {
-        Self { data: Data::Float(tensor), mask: None, logits: None, scores: None, range: None }
+        Self { data: Data::Float(tensor), attached: None, range: None }
     }
 }
 
 impl<B: Backend> From<Indices<B>> for Value<B> {
     fn from(indices: Indices<B>) -> Self {
-        Self { data: Data::Int(indices), mask: None, logits: None, scores: None, range: None }
+        Self { data: Data::Int(indices), attached: None, range: None }
     }
 }
 

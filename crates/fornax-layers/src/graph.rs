@@ -187,7 +187,12 @@ impl<B: Backend> Graph<B> {
             let outputs = call_node(&*member.node, arguments, &mut inner);
             slots.extend(outputs.map_err(|error| error.within(member.place()))?.into_iter().map(Some));
         }
-        Ok(self.outputs.iter().map(|&slot| slots[slot].clone().expect("outputs are kept")).collect())
+        let later = |at: usize, slot: &usize| self.outputs[at + 1..].contains(slot);
+        let output = |(at, slot): (usize, &usize)| match later(at, slot) {
+            true => slots[*slot].clone().expect("outputs are kept"),
+            false => slots[*slot].take().expect("outputs are kept"),
+        };
+        Ok(self.outputs.iter().enumerate().map(output).collect())
     }
 
     fn check_inputs<C: Backend>(&self, inputs: &[Value<C>]) -> Result<()> {

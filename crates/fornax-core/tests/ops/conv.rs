@@ -473,3 +473,54 @@ fn pooling_gives_the_same_bits_on_any_number_of_threads() {
         }
     }
 }
+
+/// Fewer images than threads are cut into bands of rows: tiles of two rows or not, padding at both ends, windows behind them.
+#[test]
+fn bands_of_an_image_change_no_bit() {
+    // Input, filters; kernel, stride, dilation, padding before and after on each axis.
+    let cases: [(&[usize], usize, &[[usize; 5]]); 8] = [
+        (&[1, 61, 59, 16], 40, &[[3, 1, 1, 1, 1], [3, 1, 1, 1, 1]]),
+        (&[2, 40, 41, 32], 48, &[[3, 1, 1, 0, 0], [3, 1, 1, 0, 2]]),
+        (&[1, 90, 90, 3], 32, &[[7, 2, 1, 3, 3], [7, 2, 1, 2, 3]]),
+        (&[1, 67, 64, 8], 30, &[[3, 1, 3, 3, 0], [3, 1, 1, 1, 1]]),
+        (&[3, 9, 300, 16], 64, &[[1, 1, 1, 0, 0], [5, 1, 1, 2, 2]]),
+        (&[1, 3001, 24], 24, &[[5, 1, 2, 8, 0]]),
+        (&[1, 21, 20, 19, 6], 20, &[[3, 1, 1, 1, 1], [3, 1, 1, 1, 1], [3, 1, 1, 0, 1]]),
+        // The rows at the end meet padding alone, so that there are no bands.
+        (&[1, 40, 64, 16], 48, &[[3, 1, 1, 9, 70], [3, 1, 1, 1, 1]]),
+    ];
+    for (x, filters, axes) in cases {
+        let geometry = ConvGeometry {
+            stride: axes.iter().map(|axis| axis[1]).collect(),
+            dilation: axes.iter().map(|axis| axis[2]).collect(),
+            padding: axes.iter().map(|axis| (axis[3], axis[4])).collect(),
+            groups: 1,
+        };
+        let lengths = axes.iter().map(|axis| axis[0]);
+        let kernel = lengths.chain([x[x.len() - 1], filters]).collect();
+        let case = Case { geometry, x: x.to_vec(), kernel };
+        let windows = [2, 3].map(|size| case.pooled(Activation::Relu, &vec![[size, size, 0, 0]; axes.len()]));
+        let on = |threads: usize| {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            pool.install(|| {
+                let [x, kernel, _] = case.points().map(|point| tensor::<Flex>(&point));
+                let bias = Some(tensor::<Flex>(&point(&[filters], 4)));
+                let y = Flex::conv(x.clone(), kernel.clone(), bias.clone(), Activation::Relu, &case.geometry);
+                let mut found = vec![y.to_vec()];
+                for form in &windows {
+                    found.push(Flex::conv_pool(x.clone(), kernel.clone(), bias.clone(), form).to_vec());
+                    found.extend(case.pooled_gradients::<Flex>(form));
+                }
+                found
+            })
+        };
+        let one = on(1);
+        for threads in [2, 3, 8] {
+            assert!(on(threads) == one, "{case:?} on {threads} threads");
+        }
+        let [x, kernel, _] = case.points().map(|point| tensor::<Oracle>(&point));
+        let bias = Some(tensor::<Oracle>(&point(&[filters], 4)));
+        let wanted = Oracle::conv(x, kernel, bias, Activation::Relu, &case.geometry);
+        assert_close(&one[0], &wanted.to_vec(), 1e-4, &format!("{case:?}"));
+    }
+}
