@@ -25,11 +25,14 @@ struct Case {
     features: usize,
     units: usize,
     mask: Option<Vec<bool>>,
+    /// Whether the states before the first step are zeros.
+    at_rest: bool,
 }
 
 impl Case {
     fn new(cell: RecurrentCell, [batch, time, features, units]: [usize; 4], sequences: bool) -> Self {
-        Self { how: Recurrence::new(cell, sequences), batch, time, features, units, mask: None }
+        let how = Recurrence::new(cell, sequences);
+        Self { how, batch, time, features, units, mask: None, at_rest: false }
     }
 
     fn masked(mut self, mask: Vec<bool>) -> Self {
@@ -52,7 +55,12 @@ impl Case {
             let scale = 2.0f32.powi((values.len() as f32 / 64.0).log2().ceil() as i32);
             (shape, values.into_iter().map(|value| value / scale.max(0.5)).collect())
         };
-        shapes.iter().zip(1..).map(|(shape, seed)| small(point(shape, seed))).collect()
+        let mut points: Vec<Point> =
+            shapes.iter().zip(1..).map(|(shape, seed)| small(point(shape, seed))).collect();
+        if self.at_rest {
+            points[4].1.fill(0.0);
+        }
+        points
     }
 
     fn inputs<B: Backend>(&self) -> RecurrentInputs<B> {
@@ -153,11 +161,16 @@ impl Case {
             &self.how,
             [true; 5],
         );
-        let found = B::recurrent_backward(self.inputs(), saved, dy, Some(dstates), &self.how, [true; 5]);
-        for ((found, wanted), (shape, _)) in found.into_iter().zip(wanted).zip(self.points()) {
-            let (found, wanted) = (found.unwrap(), wanted.unwrap());
-            assert_eq!(found.shape(), shape, "{place}");
-            assert_close(&found.to_vec(), &wanted.to_vec(), 2e-5, &format!("{place}: cotangent {shape:?}"));
+        for want in [[true; 5], [true, true, true, true, false]] {
+            let (saved, dy, dstates) = (saved.clone(), dy.clone(), Some(dstates.clone()));
+            let found = B::recurrent_backward(self.inputs(), saved, dy, dstates, &self.how, want);
+            let cotangents = found.into_iter().zip(&wanted).zip(self.points()).zip(want);
+            for (((found, wanted), (shape, _)), want) in cotangents {
+                let (Some(found), true) = (found, want) else { continue };
+                assert_eq!(found.shape(), shape, "{place}");
+                let wanted = wanted.as_ref().unwrap().to_vec();
+                assert_close(&found.to_vec(), &wanted, 2e-5, &format!("{place}: cotangent {shape:?}"));
+            }
         }
     }
 }
@@ -177,8 +190,8 @@ proptest! {
     #[test]
     fn runs_are_those_of_plain_loops(
         cell in prop::sample::select(&CELLS[..]),
-        sizes in (1..=19usize, 1..=6usize, 1..=5usize, 1..=18usize),
-        [reverse, sequences, zero, relu] in any::<[bool; 4]>(),
+        sizes in (1..=19usize, prop::sample::select(&[1, 2, 5, 13][..]), 1..=5usize, 1..=18usize),
+        [reverse, sequences, zero, relu, at_rest] in any::<[bool; 5]>(),
         mask in prop::option::of(any::<u64>()),
     ) {
         let (batch, time, features, units) = sizes;
@@ -189,6 +202,7 @@ proptest! {
         }
         case.how.reverse = reverse;
         case.how.zero_output_for_mask = zero;
+        case.at_rest = at_rest;
         case.check::<Oracle>();
         case.check::<Flex>();
         case.check::<NdArray>();

@@ -9,12 +9,12 @@ use super::super::pool::MaxWindows;
 use super::super::tasks::{self, unwritten, unwritten_bytes};
 use super::forward::Forward;
 use super::plan::Plan;
-use crate::ops::{ConvGeometry, Window};
+use crate::ops::Window;
 
-/// The tensors of a convolution: numbers and shapes of the input and the kernel, the bias, whether a rectifier follows.
+/// Numbers of the input, the kernel and the bias, and whether a rectifier follows.
 pub(super) struct Given<'a> {
-    pub(super) x: (&'a [f32], &'a [usize]),
-    pub(super) kernel: (&'a [f32], &'a [usize]),
+    pub(super) x: &'a [f32],
+    pub(super) kernel: &'a [f32],
     pub(super) bias: Option<&'a [f32]>,
     pub(super) relu: bool,
 }
@@ -28,29 +28,23 @@ struct Band {
 }
 
 impl Band {
-    /// None where the rows meet padding alone.
-    fn new(
-        rows: Range<usize>,
-        given: &Given<'_>,
-        geometry: &ConvGeometry,
-        pool: Option<&Window>,
-    ) -> Option<Self> {
-        let (shape, kernel) = (given.x.1, given.kernel.1);
+    /// Of a convolution whose output has this shape; none where the rows meet padding alone.
+    fn new(rows: Range<usize>, whole: &Plan, shape: &[usize], pool: Option<&Window>) -> Option<Self> {
+        let axis = 5 - shape.len();
         let (stride, size) = pool.map_or((1, 1), |pool| (pool.stride[0], pool.size[0]));
         let (first, end) = (rows.start * stride, (rows.end - 1) * stride + size);
-        let (before, len) = (geometry.padding[0].0, shape[1]);
-        let from = first * geometry.stride[0];
-        let to = (end - 1) * geometry.stride[0] + (kernel[0] - 1) * geometry.dilation[0] + 1;
-        let input = from.saturating_sub(before)..to.checked_sub(before)?.min(len);
+        let from = first * whole.stride[axis];
+        let to = (end - 1) * whole.stride[axis] + (whole.kernel[axis] - 1) * whole.dilation[axis] + 1;
+        let before = whole.before[axis];
+        let input = from.saturating_sub(before)..to.checked_sub(before)?.min(whole.input[axis]);
         if input.is_empty() {
             return None;
         }
-        let mut geometry = geometry.clone();
-        geometry.padding[0] = (before.saturating_sub(from), (to - before) - input.end);
-        let shape = [&[1, input.len()], &shape[2..]].concat();
-        let plan = Plan::new(&shape, kernel, &geometry);
+        let mut plan = Plan { batch: 1, ..whole.clone() };
+        (plan.input[axis], plan.output[axis]) = (input.len(), end - first);
+        plan.before[axis] = before.saturating_sub(from);
         let windows = match pool {
-            Some(pool) => Some(MaxWindows::new(&geometry.output_shape(&shape, kernel), pool)?),
+            Some(pool) => Some(MaxWindows::new(&[&[1, end - first], &shape[2..]].concat(), pool)?),
             None => None,
         };
         Some(Self { rows, input, plan, windows })
@@ -58,38 +52,35 @@ impl Band {
 }
 
 /// The output of a convolution or the maxima over windows of it, and the place of each where they are kept; none where there are as
-/// many images as threads, or no bands that give the same sums.
+/// many images as threads, or no bands that give the same sums. The output, not pooled, has this shape.
 pub(super) fn by_bands(
+    whole: &Plan,
     given: &Given<'_>,
-    geometry: &ConvGeometry,
+    shape: &[usize],
     pool: Option<&Window>,
     keep: bool,
 ) -> Option<(Vec<f32>, Vec<u8>)> {
-    let whole = Plan::new(given.x.1, given.kernel.1, geometry);
     let cost = whole.tasks().1;
     let threads = tasks::threads_soon(cost);
     if whole.batch >= threads || pool.is_some_and(|pool| pool.padding[0] != (0, 0)) {
         return None;
     }
-    let mut shape = geometry.output_shape(given.x.1, given.kernel.1);
-    if let Some(pool) = pool {
-        shape = pool.output_shape(&shape);
-    }
-    let (rows, unit) = (shape[1], if pool.is_some_and(|pool| pool.stride[0] % 2 == 0) { 1 } else { 2 });
+    let result = pool.map_or_else(|| shape.to_vec(), |pool| pool.output_shape(shape));
+    let (rows, unit) = (result[1], if pool.is_some_and(|pool| pool.stride[0] % 2 == 0) { 1 } else { 2 });
     let count = threads.div_ceil(whole.batch.max(1)).min(rows / unit);
     let bound = |band: usize| if band == count { rows } else { rows * band / count / unit * unit };
-    let bands = (0..count).map(|band| Band::new(bound(band)..bound(band + 1), given, geometry, pool));
+    let bands = (0..count).map(|band| Band::new(bound(band)..bound(band + 1), whole, shape, pool));
     let bands: Vec<Band> = bands.collect::<Option<_>>()?;
     let same = bands.iter().all(|band| band.plan.grid().is_some() == whole.grid().is_some());
     if count < 2 || !same {
         return None;
     }
-    let row = shape[2..].iter().product::<usize>();
+    let row = result[2..].iter().product::<usize>();
     let mut y = unwritten(whole.batch * rows * row);
     let mut places = unwritten_bytes(if keep { y.len() } else { 0 });
     let mut parts = vec![];
     let (mut y_left, mut places_left) = (&mut y[..], &mut places[..]);
-    for image in given.x.0.chunks_exact(whole.image().max(1)) {
+    for image in given.x.chunks_exact(whole.image().max(1)) {
         for band in &bands {
             let len = band.rows.len() * row;
             let y = y_left.split_off_mut(..len)?;
@@ -97,10 +88,10 @@ pub(super) fn by_bands(
             parts.push((image, band, y, places));
         }
     }
-    let of_row = whole.image() / given.x.1[1];
     tasks::each(parts, cost, |_, (image, band, y, places)| {
+        let of_row = band.plan.image() / band.input.len();
         let x = &image[band.input.start * of_row..band.input.end * of_row];
-        let forward = Forward::new(&band.plan, given.kernel.0, given.bias, given.relu);
+        let forward = Forward::new(&band.plan, given.kernel, given.bias, given.relu);
         match &band.windows {
             None => forward.block(x, y),
             Some(windows) => {

@@ -58,11 +58,11 @@ fn pooled<B: Host>(
     let windows = MaxWindows::new(&shape, &form.pool)?;
     let (x, kernel, bias) = (x.clone().standard(), kernel.clone().standard(), bias.cloned());
     let bias = bias.map(HostTensor::standard);
-    let shapes = [x.shape(), kernel.shape()];
+    let plan = Plan::new(&x.shape(), &kernel.shape(), &form.geometry);
     let bias = bias.as_ref().map(HostTensor::floats);
-    let given = Given { x: (x.floats(), &shapes[0]), kernel: (kernel.floats(), &shapes[1]), bias, relu };
-    let (y, places) = by_bands(&given, &form.geometry, Some(&form.pool), keep).unwrap_or_else(|| {
-        let plan = Plan::new(&shapes[0], &shapes[1], &form.geometry);
+    let given = Given { x: x.floats(), kernel: kernel.floats(), bias, relu };
+    let by_bands = by_bands(&plan, &given, &shape, Some(&form.pool), keep);
+    let (y, places) = by_bands.unwrap_or_else(|| {
         Forward::new(&plan, kernel.floats(), bias, relu).pooled(x.floats(), &windows, keep)
     });
     Some((DynTensor::from_floats(y, &form.pool.output_shape(&shape)), places))
@@ -100,18 +100,15 @@ impl_for_cpu!(ConvOps {
             return conv::unfused(x, kernel, bias, activation, geometry);
         };
         let (x, kernel, bias) = (x.standard(), kernel.standard(), bias.map(HostTensor::standard));
-        let shapes = [x.shape(), kernel.shape()];
+        let plan = Plan::new(&x.shape(), &kernel.shape(), geometry);
+        let shape = geometry.output_shape(&x.shape(), &kernel.shape());
         let bias = bias.as_ref().map(HostTensor::floats);
-        let given =
-            Given { x: (x.floats(), &shapes[0]), kernel: (kernel.floats(), &shapes[1]), bias, relu };
-        let y = match by_bands(&given, geometry, None, false) {
+        let given = Given { x: x.floats(), kernel: kernel.floats(), bias, relu };
+        let y = match by_bands(&plan, &given, &shape, None, false) {
             Some((y, _)) => y,
-            None => {
-                let plan = Plan::new(&shapes[0], &shapes[1], geometry);
-                Forward::new(&plan, kernel.floats(), bias, relu).all(x.floats())
-            }
+            None => Forward::new(&plan, kernel.floats(), bias, relu).all(x.floats()),
         };
-        DynTensor::from_floats(y, &geometry.output_shape(&shapes[0], &shapes[1]))
+        DynTensor::from_floats(y, &shape)
     }
 
     fn conv_backward(
