@@ -77,7 +77,18 @@ impl<B: Backend> Gradient<B> {
 
 /// The distinct numbers, ascending, and the place of each number among them.
 fn distinct(indices: &[i32]) -> (Vec<i32>, Vec<i32>) {
-    let mut place_of = vec![-1; indices.iter().max().map_or(0, |&largest| largest as usize + 1)];
+    /// Numbers to be gone through for each index: to sort them costs more.
+    const FEW: usize = 64;
+    let largest = indices.iter().max().map_or(0, |&largest| largest as usize);
+    if largest > FEW * indices.len() {
+        let mut rows = indices.to_vec();
+        rows.sort_unstable();
+        rows.dedup();
+        let place = |row: &i32| rows.binary_search(row).expect("the row is among its own") as i32;
+        let places = indices.iter().map(place).collect();
+        return (rows, places);
+    }
+    let mut place_of = vec![-1; largest + 1];
     indices.iter().for_each(|&index| place_of[index as usize] = 0);
     let mut rows = vec![];
     for (row, place) in place_of.iter_mut().enumerate().filter(|(_, place)| **place == 0) {
@@ -86,4 +97,17 @@ fn distinct(indices: &[i32]) -> (Vec<i32>, Vec<i32>) {
     }
     let places = indices.iter().map(|&index| place_of[index as usize]).collect();
     (rows, places)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::distinct;
+
+    /// By a list of all numbers, and by sorting where that would be long.
+    #[test]
+    fn distinct_numbers_and_places() {
+        assert_eq!(distinct(&[7, 2, 7, 0]), (vec![0, 2, 7], vec![2, 1, 2, 0]));
+        assert_eq!(distinct(&[70_000, 2, 70_000]), (vec![2, 70_000], vec![1, 0, 1]));
+        assert_eq!(distinct(&[]), (vec![], vec![]));
+    }
 }

@@ -79,7 +79,7 @@ pub(super) fn gemm(
         }
     };
     let cost = m * n * k;
-    match (m.max(n) / LEAST).min(threads(cost)) {
+    match (m.max(n) / least_part(m.min(n))).min(threads(cost)) {
         0 | 1 => product(0..m, 0..n),
         parts => {
             let bound = |part: usize| m.max(n) * part / parts / 16 * 16;
@@ -91,8 +91,11 @@ pub(super) fn gemm(
     }
 }
 
-/// Rows or columns that a thread takes at least. Not below 64, where `gemm` cuts sums in another way.
-const LEAST: usize = 128;
+/// Rows or columns that a thread takes at least, beside so many on the other side: with 64 on both or 256 sums in all, `gemm` takes
+/// other ways, which would change sums.
+fn least_part(other: usize) -> usize {
+    if other <= 2 { 512 } else { 128 }
+}
 
 /// Where a product goes, shared by threads that write different parts of it.
 struct Output(*mut f32);

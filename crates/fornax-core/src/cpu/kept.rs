@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 
 /// How many are kept, the latest ones.
-const COUNT: usize = 128;
+const COUNT: usize = 256;
 
 /// Values by the shapes that they follow from.
 pub(super) struct Kept<K, V: ?Sized>(Mutex<VecDeque<(K, Arc<V>)>>);
@@ -21,6 +21,10 @@ impl<K: Clone + PartialEq, V: ?Sized> Kept<K, V> {
         found.unwrap_or_else(|| {
             let value = make();
             let mut kept = kept();
+            // Another thread may have been faster.
+            if let Some((_, value)) = kept.iter().find(|(of, _)| of == key) {
+                return value.clone();
+            }
             kept.truncate(COUNT - 1);
             kept.push_front((key.clone(), value.clone()));
             value

@@ -87,7 +87,7 @@ impl_for_cpu!(OptimizerOps {
         let [m, v] = &mut slots[..] else { panic!("Adam keeps two moments") };
         let width = w.shape()[1].max(1);
         let rows: Vec<u32> = row_numbers(&rows).map(|row| row as u32).collect();
-        assert!(rows.is_sorted(), "rows ascend");
+        assert!(rows.is_sorted_by(|a, b| a < b), "rows ascend");
         let mut tables = [w.floats_mut(), m.floats_mut(), v.floats_mut()];
         let mut first = 0;
         // Parts of the rows with those of the tables from one to the next.

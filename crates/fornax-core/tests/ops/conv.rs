@@ -478,7 +478,7 @@ fn pooling_gives_the_same_bits_on_any_number_of_threads() {
 #[test]
 fn bands_of_an_image_change_no_bit() {
     // Input, filters; kernel, stride, dilation, padding before and after on each axis.
-    let cases: [(&[usize], usize, &[[usize; 5]]); 8] = [
+    let cases: [(&[usize], usize, &[[usize; 5]]); 9] = [
         (&[1, 61, 59, 16], 40, &[[3, 1, 1, 1, 1], [3, 1, 1, 1, 1]]),
         (&[2, 40, 41, 32], 48, &[[3, 1, 1, 0, 0], [3, 1, 1, 0, 2]]),
         (&[1, 90, 90, 3], 32, &[[7, 2, 1, 3, 3], [7, 2, 1, 2, 3]]),
@@ -486,6 +486,8 @@ fn bands_of_an_image_change_no_bit() {
         (&[3, 9, 300, 16], 64, &[[1, 1, 1, 0, 0], [5, 1, 1, 2, 2]]),
         (&[1, 3001, 24], 24, &[[5, 1, 2, 8, 0]]),
         (&[1, 21, 20, 19, 6], 20, &[[3, 1, 1, 1, 1], [3, 1, 1, 1, 1], [3, 1, 1, 0, 1]]),
+        // Bands of so few tiles that alone they would not be transformed.
+        (&[1, 14, 14, 64], 96, &[[3, 1, 1, 1, 1], [3, 1, 1, 1, 1]]),
         // The rows at the end meet padding alone, so that there are no bands.
         (&[1, 40, 64, 16], 48, &[[3, 1, 1, 9, 70], [3, 1, 1, 1, 1]]),
     ];
@@ -523,4 +525,19 @@ fn bands_of_an_image_change_no_bit() {
         let wanted = Oracle::conv(x, kernel, bias, Activation::Relu, &case.geometry);
         assert_close(&one[0], &wanted.to_vec(), 1e-4, &format!("{case:?}"));
     }
+}
+
+/// An image without columns, around which there is padding: the bias is everywhere.
+#[test]
+fn an_image_of_padding_alone() {
+    let geometry =
+        ConvGeometry { stride: vec![1, 1], dilation: vec![1, 1], padding: vec![(1, 1), (1, 1)], groups: 1 };
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(4).build().unwrap();
+    let y = pool.install(|| {
+        let [x, kernel] =
+            [vec![1, 64, 0, 16], vec![3, 1, 16, 1024]].map(|shape| tensor::<Flex>(&point(&shape, 1)));
+        let bias = DynTensor::full(&[1024], 2.0, &Default::default());
+        Flex::conv(x, kernel, Some(bias), Activation::Linear, &geometry)
+    });
+    assert_eq!((y.shape(), y.to_vec().iter().all(|&y| y == 2.0)), (vec![1, 64, 2, 1024], true));
 }

@@ -120,7 +120,16 @@ fn gradients_are_finite_differences() {
 /// Products are cut for threads across rows or across units.
 #[test]
 fn threads_change_no_bit() {
-    for [rows, inputs, units] in [[64, 1024, 1024], [1031, 600, 67], [700, 130, 700], [300, 17, 2001]] {
+    for [rows, inputs, units] in [
+        [64, 1024, 1024],
+        [1031, 600, 67],
+        [700, 130, 700],
+        [300, 17, 2001],
+        [1024, 4100, 1],
+        [1100, 2500, 2],
+        [2, 1024, 2100],
+        [1030, 1400, 3],
+    ] {
         let on = |threads: usize| {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
             pool.install(|| {

@@ -11,14 +11,6 @@ use super::forward::Forward;
 use super::plan::Plan;
 use crate::ops::Window;
 
-/// Numbers of the input, the kernel and the bias, and whether a rectifier follows.
-pub(super) struct Given<'a> {
-    pub(super) x: &'a [f32],
-    pub(super) kernel: &'a [f32],
-    pub(super) bias: Option<&'a [f32]>,
-    pub(super) relu: bool,
-}
-
 /// Rows of the result, and the convolution that they are made by.
 struct Band {
     rows: Range<usize>,
@@ -52,53 +44,52 @@ impl Band {
 }
 
 /// The output of a convolution or the maxima over windows of it, and the place of each where they are kept; none where there are as
-/// many images as threads, or no bands that give the same sums. The output, not pooled, has this shape.
+/// many images as threads, or no bands. The output, not pooled, has this shape.
 pub(super) fn by_bands(
-    whole: &Plan,
-    given: &Given<'_>,
+    forward: &Forward<'_>,
+    x: &[f32],
     shape: &[usize],
     pool: Option<&Window>,
     keep: bool,
 ) -> Option<(Vec<f32>, Vec<u8>)> {
+    let whole = forward.plan;
     let cost = whole.tasks().1;
     let threads = tasks::threads_soon(cost);
-    if whole.batch >= threads || pool.is_some_and(|pool| pool.padding[0] != (0, 0)) {
+    if whole.batch >= threads || x.is_empty() || pool.is_some_and(|pool| pool.padding[0] != (0, 0)) {
         return None;
     }
     let result = pool.map_or_else(|| shape.to_vec(), |pool| pool.output_shape(shape));
-    let (rows, unit) = (result[1], if pool.is_some_and(|pool| pool.stride[0] % 2 == 0) { 1 } else { 2 });
-    let count = threads.div_ceil(whole.batch.max(1)).min(rows / unit);
+    let is_odd = pool.is_none_or(|pool| pool.stride[0] % 2 == 1);
+    let (rows, unit) = (result[1], if forward.is_transformed() && is_odd { 2 } else { 1 });
+    let count = threads.div_ceil(whole.batch).min(rows / unit);
+    if count < 2 {
+        return None;
+    }
     let bound = |band: usize| if band == count { rows } else { rows * band / count / unit * unit };
     let bands = (0..count).map(|band| Band::new(bound(band)..bound(band + 1), whole, shape, pool));
     let bands: Vec<Band> = bands.collect::<Option<_>>()?;
-    let same = bands.iter().all(|band| band.plan.grid().is_some() == whole.grid().is_some());
-    if count < 2 || !same {
-        return None;
-    }
+    let bands: Vec<_> = bands.iter().map(|band| (band, forward.of_part(&band.plan))).collect();
     let row = result[2..].iter().product::<usize>();
     let mut y = unwritten(whole.batch * rows * row);
     let mut places = unwritten_bytes(if keep { y.len() } else { 0 });
     let mut parts = vec![];
     let (mut y_left, mut places_left) = (&mut y[..], &mut places[..]);
-    for image in given.x.chunks_exact(whole.image().max(1)) {
-        for band in &bands {
+    for image in x.chunks_exact(whole.image()) {
+        for (band, forward) in &bands {
             let len = band.rows.len() * row;
             let y = y_left.split_off_mut(..len)?;
             let places = places_left.split_off_mut(..if keep { len } else { 0 })?;
-            parts.push((image, band, y, places));
+            let of_row = band.plan.image() / band.input.len();
+            let x = &image[band.input.start * of_row..band.input.end * of_row];
+            parts.push((x, band, forward, y, places));
         }
     }
-    tasks::each(parts, cost, |_, (image, band, y, places)| {
-        let of_row = band.plan.image() / band.input.len();
-        let x = &image[band.input.start * of_row..band.input.end * of_row];
-        let forward = Forward::new(&band.plan, given.kernel, given.bias, given.relu);
-        match &band.windows {
-            None => forward.block(x, y),
-            Some(windows) => {
-                let mut output = unwritten(band.plan.result());
-                forward.block(x, &mut output);
-                windows.maxima(&output, y, places);
-            }
+    tasks::each(parts, cost, |_, (x, band, forward, y, places)| match &band.windows {
+        None => forward.block(x, y),
+        Some(windows) => {
+            let mut output = unwritten(band.plan.result());
+            forward.block(x, &mut output);
+            windows.maxima(&output, y, places);
         }
     });
     Some((y, places))

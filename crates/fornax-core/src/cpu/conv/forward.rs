@@ -11,11 +11,19 @@ use super::winograd::{self, Grid};
 
 /// What all blocks of a convolution share.
 pub(super) struct Forward<'a> {
-    plan: &'a Plan,
+    pub(super) plan: &'a Plan,
+    /// Of the images, where they are transformed.
+    grid: Grid,
+    /// Where they are not.
     classes: Arc<[Class]>,
+    weights: Arc<Weights<'a>>,
+}
+
+/// The weights of a convolution, as its kernels take them.
+struct Weights<'a> {
     kernel: &'a [f32],
     /// Where fewer multiplications do.
-    transformed: Option<(Grid, winograd::Kernels)>,
+    transformed: Option<winograd::Kernels>,
     /// One a group, none of a depthwise convolution, nor of a transformed one.
     kernels: Vec<Factor<'a>>,
     bias: Option<&'a [f32]>,
@@ -27,15 +35,31 @@ pub(super) struct Forward<'a> {
 impl<'a> Forward<'a> {
     pub(super) fn new(plan: &'a Plan, kernel: &'a [f32], bias: Option<&'a [f32]>, relu: bool) -> Self {
         let (filters, width) = (plan.filters, plan.width());
-        let transformed =
-            plan.grid().map(|grid| (grid, winograd::Kernels::new(kernel, plan.channels, filters)));
-        let classes = if transformed.is_some() { Arc::new([]) } else { plan.forward_classes() };
+        let transformed = plan.grid().map(|_| winograd::Kernels::new(kernel, plan.channels, filters));
         let groups = if plan.is_depthwise() || transformed.is_some() { 0 } else { plan.groups };
         let uses = plan.batch * plan.output.iter().product::<usize>();
         let factor = |group| Factor::new(kernel, filters, group * width, width, uses);
         let kernels = (0..groups).map(factor).collect();
         let biases = bias.map(|bias| padded_biases(bias, width));
-        Self { plan, classes, kernel, transformed, kernels, bias, biases, relu }
+        Self::with(plan, Weights { kernel, transformed, kernels, bias, biases, relu }.into())
+    }
+
+    fn with(plan: &'a Plan, weights: Arc<Weights<'a>>) -> Self {
+        let classes = if weights.transformed.is_some() { Arc::new([]) } else { plan.forward_classes() };
+        Self { plan, grid: plan.images(), classes, weights }
+    }
+
+    /// The same weights for a part of the images.
+    pub(super) fn of_part<'b>(&self, plan: &'b Plan) -> Forward<'b>
+    where
+        'a: 'b,
+    {
+        Forward::with(plan, self.weights.clone())
+    }
+
+    /// Whether tiles of two rows are transformed.
+    pub(super) fn is_transformed(&self) -> bool {
+        self.weights.transformed.is_some()
     }
 
     /// The output of the whole batch.
@@ -84,33 +108,34 @@ impl<'a> Forward<'a> {
 
     /// The output of a few images.
     pub(super) fn block(&self, x: &[f32], y: &mut [f32]) {
-        let plan = self.plan;
+        let (plan, weights) = (self.plan, &*self.weights);
         let (filters, depth, width) = (plan.filters, plan.depth(), plan.width());
-        if let Some((grid, kernels)) = &self.transformed {
-            let bias = self.biases.as_ref().map(|biases| &*biases[0]);
-            return winograd::correlate(*grid, (x, plan.channels), kernels, (y, filters), bias, self.relu);
+        if let Some(kernels) = &weights.transformed {
+            let bias = weights.biases.as_ref().map(|biases| &*biases[0]);
+            let (x, y) = ((x, plan.channels), (y, filters));
+            return winograd::correlate(self.grid, x, kernels, y, bias, weights.relu);
         }
         for class in self.classes.iter() {
             let images = y.len() / plan.result();
             let positions = class.positions.first(class.positions.source.len() / plan.block() * images);
             if plan.is_depthwise() {
-                depthwise::forward(x, self.kernel, y, filters, positions, class.elements.all());
+                depthwise::forward(x, weights.kernel, y, filters, positions, class.elements.all());
                 continue;
             }
-            for (group, kernel) in self.kernels.iter().enumerate() {
-                let bias = self.biases.as_ref().map(|biases| &*biases[group]);
+            for (group, kernel) in weights.kernels.iter().enumerate() {
+                let bias = weights.biases.as_ref().map(|biases| &*biases[group]);
                 products(
                     &x[group * depth..],
                     kernel,
                     (&mut y[group * width..], filters),
                     positions,
                     class.elements.all(),
-                    Finish { add: false, bias, relu: self.relu },
+                    Finish { add: false, bias, relu: weights.relu },
                 );
             }
         }
         if plan.is_depthwise() {
-            depthwise::finish(y, self.bias, self.relu);
+            depthwise::finish(y, weights.bias, weights.relu);
         }
     }
 }

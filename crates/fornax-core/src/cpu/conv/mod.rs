@@ -32,7 +32,7 @@ use super::pool::MaxWindows;
 use crate::DynTensor;
 use crate::ops::{Activation, BeforePool, ConvGeometry, ConvOps, ConvPool, conv};
 use backward::{Backward, Behind, backward};
-use bands::{Given, by_bands};
+use bands::by_bands;
 use forward::Forward;
 use plan::Plan;
 
@@ -60,11 +60,9 @@ fn pooled<B: Host>(
     let bias = bias.map(HostTensor::standard);
     let plan = Plan::new(&x.shape(), &kernel.shape(), &form.geometry);
     let bias = bias.as_ref().map(HostTensor::floats);
-    let given = Given { x: x.floats(), kernel: kernel.floats(), bias, relu };
-    let by_bands = by_bands(&plan, &given, &shape, Some(&form.pool), keep);
-    let (y, places) = by_bands.unwrap_or_else(|| {
-        Forward::new(&plan, kernel.floats(), bias, relu).pooled(x.floats(), &windows, keep)
-    });
+    let forward = Forward::new(&plan, kernel.floats(), bias, relu);
+    let by_bands = by_bands(&forward, x.floats(), &shape, Some(&form.pool), keep);
+    let (y, places) = by_bands.unwrap_or_else(|| forward.pooled(x.floats(), &windows, keep));
     Some((DynTensor::from_floats(y, &form.pool.output_shape(&shape)), places))
 }
 
@@ -103,10 +101,10 @@ impl_for_cpu!(ConvOps {
         let plan = Plan::new(&x.shape(), &kernel.shape(), geometry);
         let shape = geometry.output_shape(&x.shape(), &kernel.shape());
         let bias = bias.as_ref().map(HostTensor::floats);
-        let given = Given { x: x.floats(), kernel: kernel.floats(), bias, relu };
-        let y = match by_bands(&plan, &given, &shape, None, false) {
+        let forward = Forward::new(&plan, kernel.floats(), bias, relu);
+        let y = match by_bands(&forward, x.floats(), &shape, None, false) {
             Some((y, _)) => y,
-            None => Forward::new(&plan, kernel.floats(), bias, relu).all(x.floats()),
+            None => forward.all(x.floats()),
         };
         DynTensor::from_floats(y, &shape)
     }

@@ -106,14 +106,17 @@ impl Plan {
         self.depth() == 1 && self.width() == 1 && self.groups > 1
     }
 
+    /// The grid of the images.
+    pub(super) fn images(&self) -> Grid {
+        let [input, output] = [self.input, self.output].map(|[_, height, width]| [height, width]);
+        Grid { input, output, before: [self.before[1], self.before[2]] }
+    }
+
     /// The grid of a convolution by 3 x 3 kernels at every position, if it is worth transforming.
     pub(super) fn grid(&self) -> Option<Grid> {
         let steps = self.stride == [1; 3] && self.dilation == [1; 3] && self.groups == 1;
         let flat = self.kernel == [1, 3, 3] && self.input[0] == self.output[0];
-        let [input, output] = [self.input, self.output].map(|[_, height, width]| [height, width]);
-        let before = [self.before[1], self.before[2]];
-        let grid = Grid { input, output, before };
-        (steps && flat && grid.is_worth(self.channels, self.filters)).then_some(grid)
+        (steps && flat && self.images().is_worth(self.channels, self.filters)).then(|| self.images())
     }
 
     /// Rows of the kernel as a matrix.

@@ -10,7 +10,7 @@
 
 use std::hint::spin_loop;
 use std::sync::LazyLock;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::thread::available_parallelism;
 use std::time::{Duration, Instant};
 
@@ -88,6 +88,23 @@ fn stay_awake(helpers: &'static ThreadPool, count: usize, called: usize) {
     }
 }
 
+/// Whether a caller has the helpers. Another one, and the work within a part, goes on alone meanwhile instead of waiting for them.
+static TAKEN: AtomicBool = AtomicBool::new(false);
+
+struct Taken;
+
+impl Taken {
+    fn take() -> Option<Self> {
+        (!TAKEN.swap(true, Ordering::Acquire)).then_some(Self)
+    }
+}
+
+impl Drop for Taken {
+    fn drop(&mut self) {
+        TAKEN.store(false, Ordering::Release);
+    }
+}
+
 /// Runs `work` on this thread at once and on the others as they join.
 pub(super) fn together(threads: usize, work: impl Fn() + Sync) {
     let done = AtomicUsize::new(0);
@@ -96,10 +113,13 @@ pub(super) fn together(threads: usize, work: impl Fn() + Sync) {
         done.fetch_add(1, Ordering::Release);
     };
     let Some(helpers) = helpers() else { return rayon::in_place_scope(|scope| share(scope, threads, &job)) };
+    let Some(_taken) = Taken::take() else { return work() };
     let called = CALLED.fetch_add(1, Ordering::Relaxed) + 1;
     helpers.in_place_scope(|scope| {
         share(scope, threads, &job);
-        wait(Instant::now() + AWAKE, || done.load(Ordering::Acquire) == threads);
+        if threads <= *OFTEN_AWAKE + 1 {
+            wait(Instant::now() + AWAKE, || done.load(Ordering::Acquire) == threads);
+        }
     });
     stay_awake(helpers, threads - 1, called);
 }
