@@ -9,8 +9,9 @@
 //! one, or one a phase of the stride. So padding, stride and dilation cost no product with a zero.
 //!
 //! Threads: the batch is cut into up to eight tasks of whole images whatever the number of threads; each has its own
-//! sum of the kernel's cotangent. Forward, fewer images than threads are cut into bands of rows (`bands.rs`). A task goes through blocks of images that fit the second-level cache, in which bias
-//! and rectifier are applied as sums are stored, and all three cotangents are computed while a block is there.
+//! sum of the kernel's cotangent. A task goes through blocks of images that fit the second-level cache, in which bias
+//! and rectifier are applied as sums are stored, and all three cotangents are computed while a block is there. Forward,
+//! fewer images than threads are cut into bands of rows (`bands.rs`).
 //!
 //! Maxima over windows that do not overlap are taken of a block at a time, so that the output, which is larger by the size
 //! of a window, is never there as a whole: a training step keeps the maxima and a byte for the place of each.

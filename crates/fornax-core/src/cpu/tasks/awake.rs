@@ -30,9 +30,11 @@ static CALLED: AtomicUsize = AtomicUsize::new(0);
 /// Helpers that are awake and have nothing to do.
 static WAITING: AtomicUsize = AtomicUsize::new(0);
 
+/// Whether a caller has the helpers. Another one, and the work within a part, goes on alone meanwhile instead of waiting for them.
+static TAKEN: AtomicBool = AtomicBool::new(false);
+
 /// Helpers that stay awake at most: beside the caller as many as there are processors.
-static OFTEN_AWAKE: LazyLock<usize> =
-    LazyLock::new(|| available_parallelism().map_or(0, |all| all.get() - 1));
+static MOST_AWAKE: LazyLock<usize> = LazyLock::new(|| available_parallelism().map_or(0, |all| all.get() - 1));
 
 /// None where there is one thread alone, or no more can be had.
 static HELPERS: LazyLock<Option<ThreadPool>> = LazyLock::new(|| {
@@ -79,7 +81,7 @@ pub(in crate::cpu) fn threads_soon(cost: usize) -> usize {
 /// Lets so many helpers wait for a while, until they are called again.
 fn stay_awake(helpers: &'static ThreadPool, count: usize, called: usize) {
     let until = Instant::now() + AWAKE;
-    for _ in 0..count.min(*OFTEN_AWAKE) {
+    for _ in 0..count.min(*MOST_AWAKE) {
         helpers.spawn(move || {
             WAITING.fetch_add(1, Ordering::Relaxed);
             wait(until, || CALLED.load(Ordering::Relaxed) != called);
@@ -88,9 +90,7 @@ fn stay_awake(helpers: &'static ThreadPool, count: usize, called: usize) {
     }
 }
 
-/// Whether a caller has the helpers. Another one, and the work within a part, goes on alone meanwhile instead of waiting for them.
-static TAKEN: AtomicBool = AtomicBool::new(false);
-
+/// Having the helpers, until it is dropped.
 struct Taken;
 
 impl Taken {
@@ -117,7 +117,7 @@ pub(super) fn together(threads: usize, work: impl Fn() + Sync) {
     let called = CALLED.fetch_add(1, Ordering::Relaxed) + 1;
     helpers.in_place_scope(|scope| {
         share(scope, threads, &job);
-        if threads <= *OFTEN_AWAKE + 1 {
+        if threads <= *MOST_AWAKE + 1 {
             wait(Instant::now() + AWAKE, || done.load(Ordering::Acquire) == threads);
         }
     });
