@@ -23,6 +23,7 @@ pub mod linalg;
     allow(dead_code, reason = "kernels of the CPU use all of it")
 )]
 mod math;
+mod memory;
 pub mod ops;
 mod prefetch;
 mod random;
@@ -45,6 +46,7 @@ pub use error::{Error, ErrorKind, Result};
 pub use floats::Floats;
 pub use indices::{Indices, Mask};
 pub use math::{largest, log_sum_exp};
+pub use memory::keep_freed_memory;
 pub use random::Philox;
 pub use tensor::DynTensor;
 pub use value::Value;

@@ -105,7 +105,9 @@ fn restarts_find_the_same() {
 fn equal_singular_values() {
     let entries = (0..100).map(|at| (at, at, 3.0));
     let matrix: SparseMatrix<UserIndex, ItemIndex> = SparseMatrix::from_entries(120, 100, entries).unwrap();
-    check(&matrix.to_dense(), &TruncatedSvd::new(70).decompose(&matrix).unwrap(), 1e-5);
+    let dense = matrix.to_dense();
+    check(&dense, &TruncatedSvd::new(70).decompose(&matrix).unwrap(), 1e-5);
+    check(&dense, &TruncatedSvd::new(70).decompose(&dense).unwrap(), 1e-5);
 }
 
 /// goldens/make_svds.py made the file.
@@ -170,7 +172,7 @@ fn what_cannot_be_decomposed_is_an_error() {
     assert!(fault(TruncatedSvd::new(1), &large).contains("found inf"));
     assert!(fault(TruncatedSvd::new(1), &Array::from(vec![1.0])).contains("wanted [rows, columns]"));
     let flat = matrix(420, 320, 1.0, 7);
-    let hasty = fault(TruncatedSvd::new(40).max_products(4).tolerance(1e-6), &flat);
+    let hasty = fault(TruncatedSvd::new(40).max_products(6).tolerance(1e-6), &flat);
     assert!(hasty.starts_with("truncated SVD: found a residual of"), "{hasty}");
 }
 

@@ -5,6 +5,7 @@ mod awake;
 use std::sync::Mutex;
 
 use crate::lanes::Line;
+use crate::memory::keep_freed_memory;
 use awake::together;
 pub(super) use awake::{threads, threads_soon};
 
@@ -69,20 +70,4 @@ fn reserved<T: Copy>(len: usize, in_debug: T) -> Vec<T> {
     // SAFETY: the capacity is `len`, and a number is written before it is read.
     unsafe { values.set_len(len) };
     values
-}
-
-/// Tells glibc's allocator once to keep what is freed: it would give large buffers back to the system and fetch
-/// them, page by page, in every step.
-fn keep_freed_memory() {
-    #[cfg(all(target_os = "linux", target_env = "gnu"))]
-    {
-        static ONCE: std::sync::Once = std::sync::Once::new();
-        ONCE.call_once(|| {
-            // SAFETY: `mallopt` may be called at any time; it locks the allocator.
-            unsafe {
-                libc::mallopt(libc::M_MMAP_THRESHOLD, 1 << 30);
-                libc::mallopt(libc::M_TRIM_THRESHOLD, i32::MAX);
-            }
-        });
-    }
 }

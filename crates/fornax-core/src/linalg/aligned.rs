@@ -2,8 +2,6 @@
 
 use std::ops::{Deref, DerefMut};
 
-use crate::lanes::Line;
-
 /// Numbers that begin on a cache line (64 bytes): of a table whose rows are multiples of 16 numbers, no vector lies in two lines.
 ///
 /// ```
@@ -11,16 +9,24 @@ use crate::lanes::Line;
 /// table[39] = 1.0;
 /// assert_eq!((table.len(), table.iter().sum::<f32>(), table.as_ptr() as usize % 64), (40, 1.0, 0));
 /// ```
-#[derive(Clone, Debug, Default)]
+#[derive(Debug, Default)]
 pub struct Aligned {
-    lines: Vec<Line>,
+    /// With room for a line that is not aligned: memory that is asked for with an alignment of its own glibc seldom gives
+    /// again after it was freed, but fetches it anew.
+    numbers: Vec<f32>,
+    start: usize,
     len: usize,
 }
+
+/// The bytes and the numbers of a cache line.
+const LINE: [usize; 2] = [64, 16];
 
 impl Aligned {
     /// So many zeros.
     pub fn zeros(len: usize) -> Self {
-        Self { lines: vec![Line([0.0; 16]); len.div_ceil(16)], len }
+        let numbers = vec![0.0; len + LINE[1] - 1];
+        let start = numbers.as_ptr().align_offset(LINE[0]);
+        Self { numbers, start, len }
     }
 
     /// Room for so many numbers, whatever they are.
@@ -32,17 +38,43 @@ impl Aligned {
     }
 }
 
+impl Clone for Aligned {
+    fn clone(&self) -> Self {
+        let mut copy = Self::zeros(self.len);
+        copy.copy_from_slice(self);
+        copy
+    }
+}
+
 impl Deref for Aligned {
     type Target = [f32];
 
     fn deref(&self) -> &[f32] {
-        &Line::numbers(&self.lines)[..self.len]
+        &self.numbers[self.start..][..self.len]
     }
 }
 
 impl DerefMut for Aligned {
     fn deref_mut(&mut self) -> &mut [f32] {
-        // SAFETY: a line is 16 numbers and nothing else, and there are lines for all of them; they are borrowed exclusively.
-        unsafe { std::slice::from_raw_parts_mut(self.lines.as_mut_ptr().cast(), self.len) }
+        &mut self.numbers[self.start..][..self.len]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn zeros_and_copies_begin_on_a_line() {
+        for len in [0, 1, 16, 17, 1000] {
+            let mut numbers = Aligned::zeros(len);
+            assert!(numbers.len() == len && numbers.iter().all(|&x| x == 0.0));
+            numbers.iter_mut().for_each(|x| *x = 2.0);
+            let copy = numbers.clone();
+            assert!(copy.len() == len && copy.iter().all(|&x| x == 2.0));
+            for numbers in [numbers, copy] {
+                assert_eq!(numbers.as_ptr() as usize % 64, 0, "{len} numbers");
+            }
+        }
     }
 }

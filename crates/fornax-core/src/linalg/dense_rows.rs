@@ -1,158 +1,214 @@
-//! [`DenseRows`]: products of a dense matrix with a block of vectors that read the matrix once.
+//! [`DenseRows`]: products of a dense matrix with a block of vectors, each of which lies in one piece as the rows do.
 
-// Plain loops over constant bounds are what the compiler unrolls into registers.
-#![allow(clippy::needless_range_loop)]
+use std::ops::Range;
 
-use super::gram::{BLOCK, parts, sum_parts};
-use super::{Aligned, Matrix, multiply};
-use crate::lanes::{Kernel, Lanes};
+use rayon::prelude::*;
 
-/// A copy of a matrix whose rows begin on cache lines, an odd number of lines apart, so that the same column of several rows does
-/// not lie in the same set of the cache.
-#[derive(Clone, Debug)]
-pub struct DenseRows {
-    values: Aligned,
-    rows: usize,
-    columns: usize,
-    stride: usize,
+use super::Aligned;
+use super::gram::{parts, sum_parts};
+use super::row_tiles::{Add, Images, LINE, VECTORS, pack, unpack};
+use crate::lanes::Kernel;
+
+/// A matrix whose rows begin `stride` numbers apart.
+#[derive(Clone, Copy, Debug)]
+pub struct DenseRows<'a> {
+    pub(super) values: &'a [f32],
+    pub(super) rows: usize,
+    pub(super) columns: usize,
+    pub(super) stride: usize,
 }
 
-/// Rows are filled up with rows of zeros to a multiple of this, which is one of those that any kernel takes at once.
-const WHOLE: usize = 48;
+/// Rows whose images are made before the same rows, which then are in the second cache, are multiplied by them.
+const TILE: usize = 48;
 
-/// Multiples of [`WHOLE`] rows that are worth sums of their own.
-const WORTH: usize = 5;
+/// Rows that are worth sums of their own.
+const WORTH: usize = 480;
 
-impl DenseRows {
-    /// `scale A`.
-    pub fn new(matrix: Matrix<'_, f32>, scale: f32) -> Self {
-        // Squares of this side, so that a transpose finds the lines it needs in the cache.
-        const SIDE: usize = 64;
-        let [rows, columns] = matrix.shape;
-        let lines = columns.div_ceil(16) | 1;
-        let stride = 16 * lines;
-        let mut values = Aligned::zeros(rows.next_multiple_of(WHOLE) * stride);
-        for first in (0..rows).step_by(SIDE) {
-            for start in (0..columns).step_by(SIDE) {
-                let end = columns.min(start + SIDE);
-                for row in first..rows.min(first + SIDE) {
-                    let to = &mut values[row * stride + start..row * stride + end];
-                    to.iter_mut().zip(matrix.row(row, start)).for_each(|(to, value)| *to = scale * value);
-                }
-            }
-        }
+/// Columns that a thread takes at once of vectors that are cleaned.
+const COLUMNS: usize = 4096;
+
+impl<'a> DenseRows<'a> {
+    /// # Panics
+    /// If rows overlap or the slice is too short for the last one.
+    pub fn new(values: &'a [f32], rows: usize, columns: usize, stride: usize) -> Self {
+        let end =
+            if rows == 0 { Some(0) } else { (rows - 1).checked_mul(stride).map(|start| start + columns) };
+        assert!(
+            columns <= stride && end.is_some_and(|end| end <= values.len()),
+            "{rows} x {columns} of stride {stride} in {} numbers",
+            values.len()
+        );
         Self { values, rows, columns, stride }
     }
 
-    /// `out = A x`, for `x [columns, width]` and `out [rows, width]`.
+    /// `out = x AᵀA`, for `x` and `out` of `[vectors, columns]`.
     ///
-    /// # Panics
-    /// If a length does not fit.
-    pub fn multiply(&self, x: &[f32], width: usize, out: &mut [f32]) {
-        assert_eq!((x.len(), out.len()), (self.columns * width, self.rows * width), "numbers of x and out");
-        let matrix = Matrix::strided(&self.values, self.rows, self.columns, self.stride);
-        multiply(1.0, matrix, Matrix::new(x, self.columns, width), 0.0, out, width);
-    }
-
-    /// `out = AᵀA x`, for `x` and `out` of `[columns, 16]`, best on cache lines.
-    ///
-    /// Some rows at a time: their products with `x` stay in registers, and are multiplied by the same rows, which then are in the
-    /// cache.
+    /// Sums do not depend on the number of threads.
     ///
     /// ```
-    /// use fornax_core::linalg::{DenseRows, Matrix};
+    /// use fornax_core::linalg::DenseRows;
     ///
-    /// let matrix = DenseRows::new(Matrix::new(&[1.0, 2.0, 3.0, 4.0], 2, 2), 1.0);
-    /// let mut x = [0.0; 32];
-    /// x[..16].fill(1.0);
-    /// let mut out = [0.0; 32];
+    /// let matrix = DenseRows::new(&[1.0, 2.0, 3.0, 4.0], 2, 2, 2);
+    /// let mut x = [0.0; 16];
+    /// x[..2].fill(1.0);
+    /// let mut out = [0.0; 16];
     /// matrix.gram_multiply(&x, &mut out);
-    /// assert_eq!((out[0], out[16]), (10.0, 14.0));
+    /// assert_eq!(out[..2], [24.0, 34.0]);
     /// ```
     ///
     /// # Panics
-    /// If a length does not fit.
-    pub fn gram_multiply(&self, x: &[f32], out: &mut [f32]) {
-        for (name, len) in [("x", x.len()), ("out", out.len())] {
-            assert_eq!(len, self.columns * BLOCK, "numbers of {name}, a block for each column");
-        }
-        if out.is_empty() {
-            return;
-        }
-        let tiles = self.rows.div_ceil(WHOLE);
-        let parts = parts(out.len(), tiles / WORTH);
-        let starts = (0..parts).map(|part| [tiles * part / parts, tiles * (part + 1) / parts]);
-        let rows = starts.map(|ends| ends.map(|tile| tile * WHOLE * self.stride));
-        sum_parts(rows.collect(), out, |[start, end], sums| {
-            let rows = &self.values[start..end];
-            let (columns, stride) = (self.columns, self.stride);
-            // SAFETY: `x` and `sums` have a block for each column, and rows come in multiples of WHOLE.
-            unsafe { Gram { rows, columns, stride, x: x.as_ptr(), out: sums.as_mut_ptr() }.run_widest() }
-        });
-    }
-}
-
-/// Adds `AᵀA x` for some rows.
-struct Gram<'a> {
-    rows: &'a [f32],
-    columns: usize,
-    stride: usize,
-    x: *const f32,
-    out: *mut f32,
-}
-
-impl Kernel for Gram<'_> {
-    #[inline(always)]
-    unsafe fn run<L: Lanes>(self) {
-        unsafe {
-            match (L::LEN, L::REGISTERS) {
-                (16, _) => self.tiles::<L, 1, 16>(),
-                (_, 16) => self.tiles::<L, 2, 6>(),
-                _ => self.tiles::<L, 2, 2>(),
-            }
+    /// If the vectors are no multiple of 8 or a length does not fit.
+    pub fn gram_multiply(self, x: &[f32], out: &mut [f32]) {
+        self.check(x.len());
+        assert_eq!(x.len(), out.len(), "numbers of x and out");
+        let block = VECTORS * self.columns;
+        for (x, out) in x.chunks_exact(block).zip(out.chunks_exact_mut(block)) {
+            let x = pack(x, self.columns, 0..self.columns);
+            let mut packed = Aligned::zeros(x.len());
+            let parts = parts(x.len(), self.rows / WORTH);
+            let rows = (0..parts).map(|part| self.rows * part / parts..self.rows * (part + 1) / parts);
+            sum_parts(rows.collect(), &mut packed, |rows, sums| {
+                let mut images = [0.0; TILE * VECTORS];
+                for start in rows.clone().step_by(TILE) {
+                    let tile = self.rows(start..rows.end.min(start + TILE));
+                    let images = &mut images[..tile.rows * VECTORS];
+                    tile.images(&x, images);
+                    tile.add(images, sums);
+                }
+            });
+            unpack(&packed, self.columns, 0..self.columns, out);
         }
     }
-}
 
-impl Gram<'_> {
-    /// `R` rows at a time, blocks in `V` vectors.
-    #[inline(always)]
-    unsafe fn tiles<L: Lanes, const V: usize, const R: usize>(self) {
-        const { assert!(WHOLE.is_multiple_of(R) && R.is_multiple_of(2)) };
-        for rows in self.rows.chunks_exact(R * self.stride) {
-            unsafe {
-                let mut images = [[L::zero(); V]; R];
-                for column in 0..self.columns {
-                    let mut block = [L::zero(); V];
-                    for v in 0..V {
-                        block[v] = L::load(self.x.add(column * BLOCK + v * L::LEN));
-                    }
-                    for row in 0..R {
-                        let value = L::splat(rows.as_ptr().add(row * self.stride + column));
-                        for v in 0..V {
-                            images[row][v] = value.multiply_add(block[v], images[row][v]);
-                        }
-                    }
-                }
-                for column in 0..self.columns {
-                    let out = self.out.add(column * BLOCK);
-                    // Two sums, so that additions wait less for each other.
-                    let mut sums = [[L::zero(); V]; 2];
-                    for v in 0..V {
-                        sums[0][v] = L::load(out.add(v * L::LEN));
-                    }
-                    for row in 0..R {
-                        let value = L::splat(rows.as_ptr().add(row * self.stride + column));
-                        for v in 0..V {
-                            sums[row % 2][v] = value.multiply_add(images[row][v], sums[row % 2][v]);
-                        }
-                    }
-                    for v in 0..V {
-                        sums[0][v].add(sums[1][v]).store(out.add(v * L::LEN));
-                    }
-                }
+    /// `c = x Aᵀ`, which it returns as `[rows, vectors]`, and `x -= cᵀ A`, for `x [vectors, columns]`: where the rows of `A` are
+    /// orthonormal, what lies in their space is taken away.
+    ///
+    /// Sums do not depend on the number of threads.
+    ///
+    /// ```
+    /// use fornax_core::linalg::DenseRows;
+    ///
+    /// let basis = DenseRows::new(&[0.0, 1.0], 1, 2, 2);
+    /// let mut x = [3.0; 16];
+    /// let found = basis.remove(&mut x);
+    /// assert_eq!((found[0], x[0], x[1]), (3.0, 3.0, 0.0));
+    /// ```
+    ///
+    /// # Panics
+    /// If the vectors are no multiple of 8.
+    pub fn remove(self, x: &mut [f32]) -> Vec<f32> {
+        self.check(x.len());
+        let vectors = x.len() / self.columns;
+        let mut found = vec![0.0; self.rows * vectors];
+        let runs = self.runs();
+        for (block, x) in x.chunks_exact_mut(VECTORS * self.columns).enumerate() {
+            let of_run = |run: &Range<usize>| {
+                let mut images = vec![0.0; self.rows * VECTORS];
+                let packed = pack(x, self.columns, run.clone());
+                self.columns(run.clone()).images(&packed, &mut images);
+                (packed, images)
+            };
+            let mut pieces: Vec<(Aligned, Vec<f32>)> = runs.par_iter().map(of_run).collect();
+            let mut sums = vec![0.0; self.rows * VECTORS];
+            for (_, images) in &pieces {
+                sums.iter_mut().zip(images).for_each(|(sum, image)| *sum -= image);
+            }
+            pieces.par_iter_mut().zip(&runs).for_each(|((packed, _), run)| {
+                self.columns(run.clone()).add(&sums, packed);
+            });
+            for ((packed, _), run) in pieces.iter().zip(&runs) {
+                unpack(packed, self.columns, run.clone(), x);
+            }
+            for (row, sums) in sums.chunks_exact(VECTORS).enumerate() {
+                let found = &mut found[row * vectors + block * VECTORS..][..VECTORS];
+                found.iter_mut().zip(sums).for_each(|(found, sum)| *found = -sum);
             }
         }
+        found
+    }
+
+    /// `yᵀ A` for `y [rows, vectors]`, as `[vectors, columns]`.
+    ///
+    /// ```
+    /// use fornax_core::linalg::DenseRows;
+    ///
+    /// let matrix = DenseRows::new(&[1.0, 2.0, 3.0, 4.0], 2, 2, 2);
+    /// assert_eq!(matrix.combined(&[1.0, 0.5, 10.0, 0.0])[..3], [31.0, 42.0, 0.5]);
+    /// ```
+    ///
+    /// # Panics
+    /// If `y` is no multiple of the rows.
+    pub fn combined(self, y: &[f32]) -> Vec<f32> {
+        assert!(
+            self.rows > 0 && y.len().is_multiple_of(self.rows),
+            "{} numbers for {} rows",
+            y.len(),
+            self.rows
+        );
+        let vectors = y.len() / self.rows;
+        let mut out = vec![0.0; vectors * self.columns];
+        let runs = self.runs();
+        for (block, out) in out.chunks_mut((VECTORS * self.columns).max(1)).enumerate() {
+            let first = block * VECTORS;
+            let mut images = vec![0.0; self.rows * VECTORS];
+            for (to, from) in images.chunks_exact_mut(VECTORS).zip(y.chunks_exact(vectors)) {
+                let from = &from[first..vectors.min(first + VECTORS)];
+                to[..from.len()].copy_from_slice(from);
+            }
+            let of_run = |run: &Range<usize>| {
+                let mut packed = Aligned::zeros(run.len().next_multiple_of(LINE) * VECTORS);
+                self.columns(run.clone()).add(&images, &mut packed);
+                packed
+            };
+            let pieces: Vec<Aligned> = runs.par_iter().map(of_run).collect();
+            for (packed, run) in pieces.iter().zip(&runs) {
+                unpack(packed, self.columns, run.clone(), out);
+            }
+        }
+        out
+    }
+
+    fn check(&self, len: usize) {
+        assert!(
+            self.columns > 0 && len.is_multiple_of(VECTORS * self.columns),
+            "{len} numbers are no multiple of 8 vectors of {}",
+            self.columns
+        );
+    }
+
+    /// The columns cut into runs, each for a thread.
+    fn runs(&self) -> Vec<Range<usize>> {
+        let starts = (0..self.columns).step_by(COLUMNS);
+        starts.map(|start| start..self.columns.min(start + COLUMNS)).collect()
+    }
+
+    fn rows(self, rows: Range<usize>) -> Self {
+        Self { values: &self.values[rows.start * self.stride..], rows: rows.len(), ..self }
+    }
+
+    fn columns(self, columns: Range<usize>) -> Self {
+        let start = columns.start.min(self.values.len());
+        Self { values: &self.values[start..], columns: columns.len(), ..self }
+    }
+
+    /// The images of eight packed vectors, `[rows, 8]`.
+    fn images(self, x: &[f32], images: &mut [f32]) {
+        self.check_packed(x.len(), images.len());
+        images.fill(0.0);
+        // SAFETY: the assertions and those of `new` bound all places.
+        unsafe { Images { matrix: self, x: x.as_ptr(), images: images.as_mut_ptr() }.run_widest() }
+    }
+
+    /// Adds the products of `images [rows, 8]` to eight packed vectors.
+    fn add(self, images: &[f32], out: &mut [f32]) {
+        self.check_packed(out.len(), images.len());
+        // SAFETY: the assertions and those of `new` bound all places.
+        unsafe { Add { matrix: self, images: images.as_ptr(), out: out.as_mut_ptr() }.run_widest() }
+    }
+
+    fn check_packed(&self, packed: usize, images: usize) {
+        assert_eq!(packed, self.columns.next_multiple_of(LINE) * VECTORS, "numbers of packed vectors");
+        assert_eq!(images, self.rows * VECTORS, "an image for each row");
     }
 }
 
@@ -164,30 +220,40 @@ mod tests {
     #[test]
     fn products_are_those_of_loops() {
         let mut random = Philox::new(1);
-        for (rows, columns) in [(1, 1), (3, 40), (47, 5), (48, 32), (131, 70), (300, 17)] {
+        let shapes =
+            [(1, 1, 8), (3, 40, 16), (47, 5, 8), (50, 32, 8), (131, 530, 16), (1000, 17, 8), (5, 9001, 8)];
+        for (rows, columns, vectors) in shapes {
+            let stride = columns + 3;
             let mut numbers = |len: usize| (0..len).map(|_| random.normal()).collect::<Vec<f32>>();
-            let (dense, x) = (numbers(rows * columns), numbers(columns * BLOCK));
+            let (dense, x) = (numbers(rows * stride), numbers(vectors * columns));
             let wide = |at: f32| f64::from(at);
-            let product = |row: usize, v: usize| -> f64 {
-                (0..columns).map(|c| 0.5 * wide(dense[row * columns + c]) * wide(x[c * BLOCK + v])).sum()
+            let image = |row: usize, v: usize| -> f64 {
+                (0..columns).map(|c| wide(dense[row * stride + c]) * wide(x[v * columns + c])).sum()
             };
-            let turned: Vec<f32> =
-                (0..rows * columns).map(|at| dense[at % rows * columns + at / rows]).collect();
-            for matrix in [Matrix::new(&dense, rows, columns), Matrix::new(&turned, columns, rows).t()] {
-                let matrix = DenseRows::new(matrix, 0.5);
-                let mut out = vec![f32::NAN; rows * BLOCK];
-                matrix.multiply(&x, BLOCK, &mut out);
-                for (at, &found) in out.iter().enumerate() {
-                    assert!((wide(found) - product(at / BLOCK, at % BLOCK)).abs() < 1e-4);
-                }
-                let mut out = vec![f32::NAN; columns * BLOCK];
-                matrix.gram_multiply(&x, &mut out);
-                for (at, &found) in out.iter().enumerate() {
-                    let (column, v) = (at / BLOCK, at % BLOCK);
-                    let of_row = |row: usize| 0.5 * wide(dense[row * columns + column]) * product(row, v);
-                    let wanted: f64 = (0..rows).map(of_row).sum();
-                    assert!((wide(found) - wanted).abs() < 1e-3 * rows as f64, "{found}, wanted {wanted}");
-                }
+            let images: Vec<f64> = (0..rows * vectors).map(|at| image(at / vectors, at % vectors)).collect();
+            let sum = |v: usize, c: usize| -> f64 {
+                (0..rows).map(|row| wide(dense[row * stride + c]) * images[row * vectors + v]).sum()
+            };
+            let near = |found: f32, wanted: f64, name: &str| {
+                let allowed = 3e-6 * (wanted.abs() + (rows + columns) as f64);
+                let what = format!("{name} {rows} x {columns}, {vectors} vectors: {found}, wanted {wanted}");
+                assert!((wide(found) - wanted).abs() < allowed, "{what}");
+            };
+            let matrix = DenseRows::new(&dense, rows, columns, stride);
+            let mut out = vec![f32::NAN; x.len()];
+            matrix.gram_multiply(&x, &mut out);
+            let mut left = x.clone();
+            let found = matrix.remove(&mut left);
+            found.iter().zip(&images).for_each(|(&found, &wanted)| near(found, wanted, "image"));
+            let some = vectors - 3;
+            let y: Vec<f32> = found.chunks_exact(vectors).flat_map(|row| &row[..some]).copied().collect();
+            for (at, combined) in matrix.combined(&y).into_iter().enumerate() {
+                near(combined, sum(at / columns, at % columns), "combined");
+            }
+            for (at, (&out, &left)) in out.iter().zip(&left).enumerate() {
+                let (v, c) = (at / columns, at % columns);
+                near(out, sum(v, c), "gram");
+                near(left, wide(x[at]) - sum(v, c), "left");
             }
         }
     }

@@ -20,17 +20,20 @@ pub(super) fn parts(len: usize, worth: usize) -> usize {
 
 /// `out =` the sum of what `add` adds to zeros for each part.
 pub(super) fn sum_parts<T: Send>(parts: Vec<T>, out: &mut [f32], add: impl Fn(T, &mut [f32]) + Sync) {
-    let sums: Vec<Aligned> = parts
-        .into_par_iter()
-        .map(|part| {
-            let mut sums = Aligned::zeros(out.len());
-            add(part, &mut sums);
-            sums
-        })
-        .collect();
+    let len = out.len();
+    out.fill(0.0);
+    let mut parts = parts.into_iter();
+    let Some(first) = parts.next() else { return };
+    let others: Vec<T> = parts.collect();
+    let of_part = |part| {
+        let mut sums = Aligned::zeros(len);
+        add(part, &mut sums);
+        sums
+    };
+    let ((), sums): ((), Vec<Aligned>) =
+        rayon::join(|| add(first, out), || others.into_par_iter().map(of_part).collect());
     const CHUNK: usize = 1 << 14;
     out.par_chunks_mut(CHUNK).enumerate().for_each(|(chunk, out)| {
-        out.fill(0.0);
         for sums in &sums {
             let sums = &sums[chunk * CHUNK..][..out.len()];
             out.iter_mut().zip(sums).for_each(|(out, sum)| *out += sum);

@@ -1,5 +1,7 @@
 //! Products of matrices in slices, by the `gemm` crate.
 
+use std::ops::Range;
+
 /// The numbers that matrices hold.
 pub trait Number: Copy + Send + Sync + PartialEq + std::ops::Mul<Output = Self> + Sealed + 'static {
     /// 0.
@@ -26,7 +28,7 @@ mod sealed {
 #[derive(Clone, Copy, Debug)]
 pub struct Matrix<'a, T> {
     values: &'a [T],
-    pub(super) shape: [usize; 2],
+    shape: [usize; 2],
     strides: [usize; 2],
 }
 
@@ -59,11 +61,62 @@ impl<'a, T: Number> Matrix<'a, T> {
         Self { values: self.values, shape: [columns, rows], strides: [column, row] }
     }
 
-    /// The numbers of a row from a column on.
-    #[inline]
-    pub(super) fn row(&self, row: usize, column: usize) -> impl Iterator<Item = T> {
-        let [rows, columns] = self.strides;
-        self.values[row * rows + column * columns..].iter().step_by(columns).copied()
+    /// Rows and columns.
+    pub fn shape(self) -> [usize; 2] {
+        self.shape
+    }
+}
+
+impl Matrix<'_, f32> {
+    /// The matrix times a number, with rows `stride` numbers apart; what lies between them stays.
+    ///
+    /// # Panics
+    /// If rows overlap or do not fit.
+    pub fn scaled(self, scale: f32, out: &mut [f32], stride: usize) {
+        // Squares of this side, so that a transpose finds the lines it needs in the cache.
+        const SIDE: usize = 64;
+        let [rows, columns] = self.shape;
+        assert!(columns <= stride && out.len() >= rows * stride, "{rows} x {columns} of stride {stride}");
+        let [row_stride, column_stride] = self.strides;
+        if column_stride == 1 {
+            for (row, to) in out.chunks_exact_mut(stride).take(rows).enumerate() {
+                let from = &self.values[row * row_stride..][..columns];
+                to.iter_mut().zip(from).for_each(|(to, x)| *to = scale * x);
+            }
+            return;
+        }
+        for (first, out) in (0..rows).step_by(SIDE).zip(out.chunks_mut(SIDE * stride)) {
+            for start in (0..columns).step_by(SIDE) {
+                let end = columns.min(start + SIDE);
+                for (row, to) in (first..rows).zip(out.chunks_exact_mut(stride)) {
+                    let from = self.values[row * row_stride + start * column_stride..].iter();
+                    let to = to[start..end].iter_mut();
+                    to.zip(from.step_by(column_stride)).for_each(|(to, x)| *to = scale * x);
+                }
+            }
+        }
+    }
+
+    /// Some rows in `f64`, copied to `wide`, in the same layout without gaps.
+    ///
+    /// # Panics
+    /// If there are no such rows.
+    pub fn widened<'w>(self, rows: Range<usize>, wide: &'w mut Vec<f64>) -> Matrix<'w, f64> {
+        let [count, columns] = self.shape;
+        assert!(rows.end <= count, "rows {rows:?} of {count}");
+        let transposed = self.strides[1] > 1;
+        // How many pieces, where the first begins, how long they are, how far apart.
+        let (pieces, first, len, apart) = match transposed {
+            true => (columns, rows.start, rows.len(), self.strides[1]),
+            false => (rows.len(), rows.start * self.strides[0], columns, self.strides[0]),
+        };
+        wide.clear();
+        for piece in 0..pieces {
+            let start = first + piece * apart;
+            wide.extend(self.values[start..start + len].iter().map(|&x| f64::from(x)));
+        }
+        let matrix = Matrix::new(wide, pieces, len);
+        if transposed { matrix.t() } else { matrix }
     }
 }
 

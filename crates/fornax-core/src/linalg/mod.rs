@@ -9,8 +9,10 @@ mod gram;
 mod matrix;
 mod normal;
 mod pairwise;
+mod row_tiles;
 mod sparse_rows;
 mod top_k;
+mod tridiagonal;
 mod upper;
 mod weighted;
 
@@ -22,8 +24,10 @@ pub use gram::BLOCK;
 pub use matrix::{Matrix, Number, multiply};
 pub use normal::NormalEquations;
 pub use pairwise::PairwiseRanking;
+pub use row_tiles::VECTORS;
 pub use sparse_rows::SparseRows;
 pub use top_k::TopK;
+pub use tridiagonal::tridiagonal_eigen;
 
 use crate::{Error, Result};
 

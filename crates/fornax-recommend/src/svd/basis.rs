@@ -1,55 +1,61 @@
 //! The orthonormal basis of a block Krylov iteration, and the matrix that stands for `G` in it.
 
-use faer::diag::Diag;
-use faer::dyn_stack::{MemBuffer, MemStack};
-use faer::linalg::evd::{self, ComputeEigenvectors};
-use faer::{Mat, MatRef, Par, Side};
-use fornax_core::linalg::{Aligned, BLOCK, Matrix, multiply};
+use faer::{Mat, MatRef, Side};
+use fornax_core::linalg::{Aligned, DenseRows, Matrix, multiply};
 use fornax_core::{Error, Philox, Result};
 
+use super::eigen::{eigen, largest};
 use super::operator::Operator;
 use super::{Found, product};
 
 /// Blocks of orthonormal vectors `V`, of which all but the last one have been multiplied by `G`, and `T = VᵀGV` of those.
+///
+/// A vector is a row. Blocks on their way are `[room, n]`, with zeros behind the vectors that they have.
 pub(super) struct Basis {
     n: usize,
     capacity: usize,
+    /// Vectors of a block, and the room for them.
     block: usize,
-    /// `[n, capacity]`; the first `len` columns are used.
-    vectors: Vec<f32>,
+    room: usize,
+    /// `[capacity, stride]`; the first `len` rows are used.
+    vectors: Aligned,
+    stride: usize,
     len: usize,
-    /// Columns that have been multiplied by `G`.
+    /// Vectors that have been multiplied by `G`.
     processed: usize,
     /// Where the last two blocks begin.
     starts: [usize; 2],
     /// `[capacity, capacity]`.
     projected: Vec<f64>,
-    /// What `G` times the last block has outside of the basis: orthonormal vectors `[n, width]` and the factor
-    /// `[width, last block]`.
+    /// What `G` times the last block has outside of the basis: orthonormal vectors and the factor `[width, last block]`.
     next: Vec<f32>,
     next_width: usize,
     coupling: Vec<f64>,
     last: usize,
 }
 
-/// A block `W [n, columns]` as `V inside + vectors factor`.
+/// A block of `width` vectors as `insideᵀ V + factorᵀ vectors`.
 struct Outside {
-    /// Orthonormal and outside of the basis, `[n, width]`.
+    /// Orthonormal and outside of the basis.
     vectors: Vec<f32>,
-    width: usize,
-    /// `[len, columns]`.
+    found: usize,
+    /// `[len, width]`.
     inside: Vec<f64>,
-    /// `[width, columns]`.
+    /// `[found, width]`.
     factor: Vec<f64>,
 }
 
 impl Basis {
-    pub(super) fn new(n: usize, capacity: usize, block: usize) -> Self {
+    pub(super) fn new(n: usize, capacity: usize, block: usize, room: usize) -> Self {
+        // An odd number of cache lines, so that vectors do not lie in the same sets of the cache.
+        let stride = 16 * (n.div_ceil(16) | 1);
         Self {
             n,
             capacity,
             block,
-            vectors: vec![0.0; n * capacity],
+            room,
+            vectors: Aligned::zeros(capacity * stride),
+            stride,
             len: 0,
             processed: 0,
             starts: [0, 0],
@@ -77,14 +83,14 @@ impl Basis {
 
     /// Appends what random vectors have outside of the basis.
     pub(super) fn append_random(&mut self, random: &mut Philox) -> Result<()> {
-        let mut block = Aligned::zeros(self.n * BLOCK);
-        block.iter_mut().for_each(|value| *value = random.uniform_in(-1.0, 1.0));
         let width = self.block.min(self.capacity - self.len);
-        let Outside { vectors, width, .. } = self.outside(&mut block, width, 0)?;
-        if width == 0 {
+        let mut block = vec![0.0; self.room * self.n];
+        block[..width * self.n].fill_with(|| random.uniform_in(-1.0, 1.0));
+        let Outside { vectors, found, .. } = self.outside(block, width, 0)?;
+        if found == 0 {
             return Err(Error::training("truncated SVD", "no direction left to look in", "one"));
         }
-        self.append(&vectors, width);
+        self.append(&vectors, found);
         Ok(())
     }
 
@@ -92,14 +98,13 @@ impl Basis {
     pub(super) fn step(&mut self, operator: &dyn Operator) -> Result<()> {
         let (start, end) = (self.processed, self.len);
         let width = end - start;
-        let mut block = Aligned::zeros(self.n * BLOCK);
-        for (to, from) in block.chunks_exact_mut(BLOCK).zip(self.vectors.chunks_exact(self.capacity)) {
-            to[..width].copy_from_slice(&from[start..end]);
+        let mut block = vec![0.0; self.room * self.n];
+        for (to, from) in block.chunks_exact_mut(self.n).zip(self.rows(start, end)) {
+            to.copy_from_slice(from);
         }
-        let mut image = Aligned::zeros(self.n * BLOCK);
+        let mut image = vec![0.0; self.room * self.n];
         operator.gram(&block, &mut image);
-        let Outside { vectors, width: next_width, inside, factor } =
-            self.outside(&mut image, width, self.starts[0])?;
+        let Outside { vectors, found, inside, factor } = self.outside(image, width, self.starts[0])?;
         for row in 0..end {
             for column in 0..width {
                 let value = inside[row * width + column];
@@ -107,7 +112,7 @@ impl Basis {
                 self.projected[(start + column) * self.capacity + row] = value;
             }
         }
-        (self.next, self.next_width, self.last) = (vectors, next_width, width);
+        (self.next, self.next_width, self.last) = (vectors, found, width);
         self.coupling = factor;
         self.processed = end;
         Ok(())
@@ -121,25 +126,21 @@ impl Basis {
         if width == 0 {
             return self.append_random(random);
         }
-        let cut: Vec<f32> = match width == self.next_width {
-            true => next,
-            false => next.chunks_exact(self.next_width).flat_map(|row| row[..width].to_vec()).collect(),
-        };
-        self.append(&cut, width);
+        self.append(&next, width);
         Ok(())
     }
 
-    /// The eigenvalues of `T`, the largest first, and its eigenvectors as columns.
-    pub(super) fn ritz(&self) -> Result<(Vec<f64>, Vec<f64>)> {
+    /// The largest eigenvalues of `T`, the largest first, and its eigenvectors as columns `[processed, count]`.
+    pub(super) fn ritz(&self, count: usize) -> Result<(Vec<f64>, Vec<f64>)> {
         let size = self.processed;
         let rows = self.projected.chunks_exact(self.capacity).take(size);
-        eigen(&rows.flat_map(|row| row[..size].to_vec()).collect::<Vec<f64>>(), size)
+        largest(&rows.flat_map(|row| &row[..size]).copied().collect::<Vec<f64>>(), size, count.min(size))
     }
 
     /// `|G v - θ v|` of a Ritz vector.
     pub(super) fn residual(&self, vectors: &[f64], at: usize) -> f64 {
-        let size = self.processed;
-        let part: Vec<f64> = (size - self.last..size).map(|row| vectors[row * size + at]).collect();
+        let (size, count) = (self.processed, vectors.len() / self.processed);
+        let part: Vec<f64> = (size - self.last..size).map(|row| vectors[row * count + at]).collect();
         product(&self.coupling, &part, [self.next_width, 1, self.last])
             .iter()
             .map(|x| x * x)
@@ -147,156 +148,147 @@ impl Basis {
             .sqrt()
     }
 
-    /// The first `width` Ritz vectors, `[n, width]`.
+    /// The Ritz vectors of the first `width` eigenvectors of `T`, as rows.
     pub(super) fn combined(&self, vectors: &[f64], width: usize) -> Found {
         let size = self.processed;
-        let turns: Vec<f32> =
-            vectors.chunks_exact(size).flat_map(|row| row[..width].iter().map(|&x| x as f32)).collect();
-        let mut out = vec![0.0; self.n * width];
-        let basis = Matrix::strided(&self.vectors, self.n, size, self.capacity);
-        multiply(1.0, basis, Matrix::new(&turns, size, width), 0.0, &mut out, width);
-        Found { vectors: out, width }
+        let rows = vectors.chunks_exact(vectors.len() / size);
+        let turns: Vec<f32> = rows.flat_map(|row| &row[..width]).map(|&x| x as f32).collect();
+        Found { vectors: DenseRows::new(&self.vectors, size, self.n, self.stride).combined(&turns), width }
     }
 
-    /// Keeps the first Ritz vectors alone.
-    pub(super) fn restart(&mut self, values: &[f64], vectors: &[f64], kept: usize) {
-        let Found { vectors: kept_vectors, width } = self.combined(vectors, kept.min(self.processed));
+    /// Keeps the Ritz vectors alone.
+    pub(super) fn restart(&mut self, values: &[f64], vectors: &[f64]) {
+        let Found { vectors, width } = self.combined(vectors, values.len());
         (self.len, self.starts) = (0, [0, 0]);
-        self.append(&kept_vectors, width);
+        self.append(&vectors, width);
         self.projected.fill(0.0);
-        values[..width]
-            .iter()
-            .enumerate()
-            .for_each(|(at, &value)| self.projected[at * (self.capacity + 1)] = value);
+        values.iter().enumerate().for_each(|(at, &value)| self.projected[at * (self.capacity + 1)] = value);
         self.processed = width;
     }
 
+    fn rows(&self, start: usize, end: usize) -> impl Iterator<Item = &[f32]> {
+        self.vectors[start * self.stride..end * self.stride]
+            .chunks_exact(self.stride)
+            .map(|row| &row[..self.n])
+    }
+
     fn append(&mut self, vectors: &[f32], width: usize) {
-        for (to, from) in self.vectors.chunks_exact_mut(self.capacity).zip(vectors.chunks_exact(width)) {
-            to[self.len..self.len + width].copy_from_slice(from);
+        let rows = self.vectors[self.len * self.stride..].chunks_exact_mut(self.stride).take(width);
+        for (to, from) in rows.zip(vectors.chunks_exact(self.n)) {
+            to[..self.n].copy_from_slice(from);
         }
         self.starts = [self.starts[1], self.len];
         self.len += width;
     }
 
-    /// Splits `width` vectors of a block `[n, BLOCK]`, of which but for rounding nothing lies in the basis before `start`.
-    fn outside(&self, block: &mut [f32], width: usize, start: usize) -> Result<Outside> {
+    /// Splits `width` vectors of a block, of which but for rounding nothing lies in the basis before `start`.
+    fn outside(&self, mut block: Vec<f32>, width: usize, start: usize) -> Result<Outside> {
         // What is left may be small, and then mostly what rounding left inside: it is brought to length 1 and cleaned again until
         // nothing is inside. Mostly twice is enough (Giraud, Langou and Rozložník 2005). Once is not: what is not quite orthogonal
         // is so by a multiple at each step.
         const PASSES: usize = 6;
         const CLEAN: f64 = 1e-3;
-        let mut inside = self.remove(block, BLOCK, width, start);
-        let (mut vectors, mut found, mut factor) = orthonormal(block, width, BLOCK, Lengths::Any)?;
+        let mut inside = self.remove(&mut block, width, start);
+        let (mut found, mut factor) = self.orthonormal(&mut block, width, Lengths::Any)?;
         for _ in 1..PASSES {
             if found == 0 {
                 break;
             }
-            let again = self.remove(&mut vectors, found, found, 0);
+            let again = self.remove(&mut block, found, 0);
             let more = product(&again, &factor, [self.len, width, found]);
             inside.iter_mut().zip(more).for_each(|(to, more)| *to += more);
-            let (next, next_found, second) = orthonormal(&vectors, found, found, Lengths::Unit)?;
+            let (next_found, second) = self.orthonormal(&mut block, found, Lengths::Unit)?;
             factor = product(&second, &factor, [next_found, width, found]);
-            (vectors, found) = (next, next_found);
+            found = next_found;
             if again.iter().all(|x| x.abs() < CLEAN) {
                 break;
             }
         }
-        Ok(Outside { vectors, width: found, inside, factor })
+        Ok(Outside { vectors: block, found, inside, factor })
     }
 
     /// Takes the part inside of the basis from `start` on away from `width` vectors and returns its coordinates `[len, width]`.
-    fn remove(&self, block: &mut [f32], stride: usize, width: usize, start: usize) -> Vec<f64> {
-        let mut inside = vec![0.0; self.len * width];
-        if inside.is_empty() {
-            return vec![];
+    fn remove(&self, block: &mut [f32], width: usize, start: usize) -> Vec<f64> {
+        let basis =
+            DenseRows::new(&self.vectors[start * self.stride..], self.len - start, self.n, self.stride);
+        let found = basis.remove(block);
+        let mut inside = vec![0.0; start * width];
+        for row in found.chunks_exact(self.room) {
+            inside.extend(row[..width].iter().map(|&x| f64::from(x)));
         }
-        let basis = Matrix::strided(&self.vectors[start..], self.n, self.len - start, self.capacity);
-        let mut found = vec![0.0; (self.len - start) * width];
-        let view = Matrix::strided(&*block, self.n, width, stride);
-        multiply(1.0, basis.t(), view, 0.0, &mut found, width);
-        multiply(-1.0, basis, Matrix::new(&found, self.len - start, width), 1.0, block, stride);
-        inside[start * width..].iter_mut().zip(found).for_each(|(to, x)| *to = f64::from(x));
         inside
+    }
+
+    /// Makes the first vectors of a block `W` orthonormal and returns how many it found, and the factor `R [found, width]` of
+    /// `W = Rᵀ Q`, by the Gram matrix in `f64`: its Cholesky factor, or where vectors nearly depend on others its eigenvectors
+    /// (SVQB, Stathopoulos and Wu 2002). What depends on others up to rounding is left out.
+    fn orthonormal(&self, block: &mut [f32], width: usize, measure: Lengths) -> Result<(usize, Vec<f64>)> {
+        if width == 0 {
+            return Ok((0, vec![]));
+        }
+        let mut gram = gram(Matrix::new(block, width, self.n).t());
+        let (lengths, least): (Vec<f64>, f64) = match measure {
+            Lengths::Any => ((0..width).map(|at| gram[at * (width + 1)].sqrt()).collect(), 1e-10),
+            Lengths::Unit => (vec![1.0; width], 1e-8),
+        };
+        let inverse: Vec<f64> = lengths.iter().map(|&x| if x > 0.0 { 1.0 / x } else { 0.0 }).collect();
+        gram.iter_mut().enumerate().for_each(|(at, x)| *x *= inverse[at / width] * inverse[at % width]);
+        let Root { mut turns, mut factor, found } = match triangular_root(&gram, width) {
+            Some(root) => root,
+            None => root(&gram, width, least)?,
+        };
+        for row in 0..width {
+            for column in 0..found {
+                turns[row * found + column] *= inverse[row];
+                factor[column * width + row] *= lengths[row];
+            }
+        }
+        let turns: Vec<f32> = turns.iter().map(|&x| x as f32).collect();
+        let turned = DenseRows::new(block, width, self.n, self.n).combined(&turns);
+        block[..found * self.n].copy_from_slice(&turned);
+        block[found * self.n..].fill(0.0);
+        Ok((found, factor))
     }
 }
 
-/// The Gram matrix `[width, width]` of vectors `[n, stride]`.
-pub(super) fn gram(block: &[f32], width: usize, stride: usize) -> Vec<f64> {
-    // In pieces, so that the copy in `f64` stays small.
-    const ROWS: usize = 4096;
-    let mut sums = vec![0.0; width * width];
-    for piece in block.chunks(ROWS * stride) {
-        let wide: Vec<f64> = piece.iter().map(|&x| f64::from(x)).collect();
-        let view = Matrix::strided(&wide, piece.len() / stride, width, stride);
-        multiply(1.0, view.t(), view, 1.0, &mut sums, width);
+/// Vectors that are read in `f64` at once, so that the copy stays small.
+const PIECE: usize = 4096;
+
+/// The Gram matrix `[width, width]` of vectors `[n, width]`.
+pub(super) fn gram(vectors: Matrix<'_, f32>) -> Vec<f64> {
+    let [n, width] = vectors.shape();
+    let (mut sums, mut wide) = (vec![0.0; width * width], vec![]);
+    for start in (0..n).step_by(PIECE) {
+        let piece = vectors.widened(start..n.min(start + PIECE), &mut wide);
+        multiply(1.0, piece.t(), piece, 1.0, &mut sums, width);
     }
     sums
 }
 
-/// Vectors `[n, stride]` times a matrix `turns` of `width` rows, column `at` times `scale(at)`: `[n, columns of turns]`.
-pub(super) fn turned(
-    block: &[f32],
-    stride: usize,
-    turns: &[f64],
-    width: usize,
-    scale: impl Fn(usize) -> f64,
-) -> Vec<f32> {
-    const ROWS: usize = 4096;
-    let columns = turns.len().checked_div(width).unwrap_or(0);
-    let turns: Vec<f64> =
-        turns.iter().enumerate().map(|(at, turn)| turn * scale(at % columns.max(1))).collect();
-    let mut out = Vec::with_capacity(block.len() / stride * columns);
-    for piece in block.chunks(ROWS * stride) {
-        let wide: Vec<f64> = piece.iter().map(|&x| f64::from(x)).collect();
-        let rows = piece.len() / stride;
-        let mut part = vec![0.0; rows * columns];
-        let view = Matrix::strided(&wide, rows, width, stride);
-        multiply(1.0, view, Matrix::new(&turns, width, columns), 0.0, &mut part, columns.max(1));
-        out.extend(part.iter().map(|&x| x as f32));
+/// Vectors `[n, width]` times a matrix `turns [width, columns]`.
+pub(super) fn turned(vectors: Matrix<'_, f32>, turns: &[f64]) -> Vec<f32> {
+    let [n, width] = vectors.shape();
+    let columns = turns.len() / width;
+    let turns = Matrix::new(turns, width, columns);
+    let mut out = vec![0.0; n * columns];
+    let (mut wide, mut part) = (vec![], vec![]);
+    for start in (0..n).step_by(PIECE) {
+        let len = PIECE.min(n - start);
+        let piece = vectors.widened(start..start + len, &mut wide);
+        part.resize(len * columns, 0.0);
+        multiply(1.0, piece, turns, 0.0, &mut part, columns);
+        out[start * columns..].iter_mut().zip(&part).for_each(|(to, &x)| *to = x as f32);
     }
     out
 }
 
-/// What [`orthonormal`] measures vectors by.
+/// What [`Basis::orthonormal`] measures vectors by.
 #[derive(Clone, Copy)]
 enum Lengths {
     /// Their own lengths, whatever they are.
     Any,
     /// They had length 1: what is much shorter now is what rounding left.
     Unit,
-}
-
-/// Orthonormal vectors `Q [n, found]` of the space of a block `W [n, stride]`, and the factor `R [found, width]` of `W = Q R`, by
-/// the Gram matrix in `f64`: its Cholesky factor, or where vectors nearly depend on others its eigenvectors (SVQB, Stathopoulos
-/// and Wu 2002). What depends on others up to rounding is left out.
-fn orthonormal(
-    block: &[f32],
-    width: usize,
-    stride: usize,
-    measure: Lengths,
-) -> Result<(Vec<f32>, usize, Vec<f64>)> {
-    if width == 0 {
-        return Ok((vec![], 0, vec![]));
-    }
-    let mut gram = gram(block, width, stride);
-    let (lengths, least): (Vec<f64>, f64) = match measure {
-        Lengths::Any => ((0..width).map(|at| gram[at * (width + 1)].sqrt()).collect(), 1e-10),
-        Lengths::Unit => (vec![1.0; width], 1e-8),
-    };
-    let inverse: Vec<f64> = lengths.iter().map(|&x| if x > 0.0 { 1.0 / x } else { 0.0 }).collect();
-    gram.iter_mut().enumerate().for_each(|(at, x)| *x *= inverse[at / width] * inverse[at % width]);
-    let Root { mut turns, mut factor, found } = match triangular_root(&gram, width) {
-        Some(root) => root,
-        None => root(&gram, width, least)?,
-    };
-    for row in 0..width {
-        for column in 0..found {
-            turns[row * found + column] *= inverse[row];
-            factor[column * width + row] *= lengths[row];
-        }
-    }
-    Ok((turned(block, stride, &turns, width, |_| 1.0), found, factor))
 }
 
 /// `factor [found, width]` with `factorᵀ factor` a Gram matrix, and its inverse from the right, `turns [width, found]`.
@@ -337,20 +329,4 @@ fn root(gram: &[f64], width: usize, least: f64) -> Result<Root> {
         }
     }
     Ok(Root { turns, factor, found })
-}
-
-/// Eigenvalues of a symmetric matrix, the largest first, and its eigenvectors as columns of a row-major matrix.
-pub(super) fn eigen(matrix: &[f64], size: usize) -> Result<(Vec<f64>, Vec<f64>)> {
-    let matrix = MatRef::from_row_major_slice(matrix, size, size);
-    let (mut values, mut vectors) = (Diag::zeros(size), Mat::zeros(size, size));
-    let scratch =
-        evd::self_adjoint_evd_scratch::<f64>(size, ComputeEigenvectors::Yes, Par::Seq, Default::default());
-    let mut memory = MemBuffer::new(scratch);
-    let stack = MemStack::new(&mut memory);
-    let (to_values, to_vectors) = (values.as_mut(), Some(vectors.as_mut()));
-    evd::self_adjoint_evd(matrix, to_values, to_vectors, Par::Seq, stack, Default::default()).map_err(
-        |_| Error::training("truncated SVD", "eigenvalues that do not converge", "finite products"),
-    )?;
-    let turned = (0..size * size).map(|at| vectors[(at / size, size - 1 - at % size)]).collect();
-    Ok((values.column_vector().iter().rev().copied().collect(), turned))
 }

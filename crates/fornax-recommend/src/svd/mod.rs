@@ -1,12 +1,14 @@
 //! [`TruncatedSvd`]: the largest singular values of a matrix and their vectors.
 
 mod basis;
+mod eigen;
 mod operator;
 
-use fornax_core::linalg::{BLOCK, Matrix, multiply};
-use fornax_core::{Array, Error, Philox, Result};
+use fornax_core::linalg::{Matrix, multiply};
+use fornax_core::{Array, Error, Philox, Result, keep_freed_memory};
 
-use basis::{Basis, eigen};
+use basis::Basis;
+use eigen::eigen;
 use operator::Operator;
 pub use operator::SvdInput;
 
@@ -19,7 +21,7 @@ pub use operator::SvdInput;
 /// `2e-6 s_1² / s`, which is what products in 32 bits leave: where that is more, [`Svd::residual`] says so. The singular
 /// values are then those of `A` within the space found, so that their error is of the order of the residual's square.
 ///
-/// Defaults: seed 0, tolerance 1e-4, at most 300 products with a block. The sign rule: of each column of `V` the entry of the
+/// Defaults: seed 0, tolerance 1e-4, at most 600 products with a block (of 8 vectors; 16 where the matrix is sparse). The sign rule: of each column of `V` the entry of the
 /// largest absolute value (of equal ones the first) is positive.
 ///
 /// ```
@@ -66,7 +68,7 @@ impl Svd {
         &self.right
     }
 
-    /// How many times a block of vectors was multiplied by `AᵀA`.
+    /// How many times a block of vectors (8; 16 where the matrix is sparse) was multiplied by `AᵀA`.
     pub fn products(&self) -> usize {
         self.products
     }
@@ -80,8 +82,8 @@ impl Svd {
 /// Vectors beyond the rank that make the last ones converge sooner.
 const EXTRA: usize = 14;
 
-/// Products between two restarts.
-const RESTART: usize = 10;
+/// Vectors between two restarts.
+const RESTART: usize = 144;
 
 /// A product counts as dear if it has more multiplications than so many times the third power of the projected matrix's size.
 const DEAR: usize = 50;
@@ -95,7 +97,7 @@ const ROUNDING: f64 = 2e-6;
 impl TruncatedSvd {
     /// The `rank` largest singular values.
     pub fn new(rank: usize) -> Self {
-        Self { rank, seed: 0, tolerance: 1e-4, max_products: 300 }
+        Self { rank, seed: 0, tolerance: 1e-4, max_products: 600 }
     }
 
     /// The seed of the block that the iteration starts from.
@@ -127,6 +129,7 @@ impl TruncatedSvd {
         if !(self.tolerance > 0.0 && self.tolerance.is_finite()) {
             return Err(Error::argument("tolerance", self.tolerance, "a finite number above 0"));
         }
+        keep_freed_memory();
         let largest = input.largest()?;
         if largest == 0.0 {
             return Err(self.rank_error(0));
@@ -134,9 +137,9 @@ impl TruncatedSvd {
         let turned = rows < columns;
         // A power of two, so that the squares of the values neither overflow nor vanish and no digit changes.
         let scale = largest.log2().floor().clamp(-126.0, 126.0).exp2();
-        let operator = input.operator(turned, 1.0 / scale);
         // Within the pool of threads, so that each of the many products need not wake it.
         let (products, residual, (far, values, near)) = rayon::scope(|_| {
+            let operator = input.operator(turned, 1.0 / scale);
             let (found, products, residual) = self.iterate(&*operator)?;
             Ok::<_, Error>((products, residual, refine(&*operator, &found, rows.max(columns))?))
         })?;
@@ -174,10 +177,10 @@ impl TruncatedSvd {
     fn iterate(&self, operator: &dyn Operator) -> Result<(Found, usize, f64)> {
         let n = operator.small_side();
         let kept = (self.rank + EXTRA).min(n);
-        let block = kept.min(BLOCK);
-        let capacity = (kept + RESTART * block).min(n);
+        let block = kept.min(operator.block());
+        let capacity = (kept + RESTART).min(n);
         let mut random = Philox::new(self.seed).named("svd");
-        let mut basis = Basis::new(n, capacity, block);
+        let mut basis = Basis::new(n, capacity, block, operator.block());
         basis.append_random(&mut random)?;
         // The decomposition of the projected matrix costs as much as some products with a small matrix, so that there is none before
         // the end that the last two let expect, unless products are dear.
@@ -190,7 +193,7 @@ impl TruncatedSvd {
             let is_due = product >= expected || is_dear && size >= kept + 2 * block;
             let is_last = product == self.max_products;
             if size >= self.rank && (full || is_due || is_last) {
-                let (values, vectors) = basis.ritz()?;
+                let (values, vectors) = basis.ritz(kept)?;
                 let first = values[0].max(0.0).sqrt();
                 // What rounding leaves cannot be driven out by more products: it is reported, and counts as 0 all the same.
                 let (mut reported, mut residual) = (0.0f64, 0.0f64);
@@ -206,11 +209,14 @@ impl TruncatedSvd {
                 expected = look.expected_end(&last);
                 last = look;
                 if residual <= self.tolerance || basis.is_exhausted() {
-                    let width = kept.min(values.len());
+                    // Vectors that rounding leaves unfinished are finished by their images, among some more of their kind.
+                    let rounding = ROUNDING * first / values[self.rank - 1].max(f64::MIN_POSITIVE).sqrt();
+                    let is_finished = reported.max(rounding) <= self.tolerance;
+                    let width = if is_finished { self.rank } else { values.len() };
                     return Ok((basis.combined(&vectors, width), product, reported));
                 }
                 if full {
-                    basis.restart(&values, &vectors, kept);
+                    basis.restart(&values, &vectors);
                 }
                 if is_last {
                     let found = format!("a residual of {residual:.1e} after {product} products");
@@ -241,7 +247,7 @@ impl Look {
     }
 }
 
-/// Orthonormal vectors, `[n, width]`.
+/// Orthonormal vectors, `[width, n]`.
 struct Found {
     vectors: Vec<f32>,
     width: usize,
@@ -253,19 +259,16 @@ fn refine(operator: &dyn Operator, found: &Found, far_side: usize) -> Result<(Ve
     let (width, stride) = (*width, width.next_multiple_of(16));
     let n = vectors.len() / width;
     let mut padded = vec![0.0; n * stride];
-    for (to, from) in padded.chunks_exact_mut(stride).zip(vectors.chunks_exact(width)) {
-        to[..width].copy_from_slice(from);
-    }
+    Matrix::new(vectors, width, n).t().scaled(1.0, &mut padded, stride);
     let mut images = vec![0.0; far_side * stride];
-    operator.apply(&padded, stride, &mut images);
-    let gram = basis::gram(&images, width, stride);
-    let (squares, turns) = eigen(&gram, width)?;
+    operator.apply(&padded, width, stride, &mut images);
+    let images = Matrix::strided(&images, far_side, width, stride);
+    let (squares, turns) = eigen(&basis::gram(images), width)?;
     let values: Vec<f64> = squares.iter().map(|square| square.max(0.0).sqrt()).collect();
-    let near = basis::turned(&padded, stride, &turns, width, |_| 1.0);
-    let far = basis::turned(&images, stride, &turns, width, |at| match values[at] {
-        0.0 => 0.0,
-        value => 1.0 / value,
-    });
+    let inverse: Vec<f64> = values.iter().map(|&value| if value > 0.0 { 1.0 / value } else { 0.0 }).collect();
+    let near = basis::turned(Matrix::strided(&padded, n, width, stride), &turns);
+    let scaled: Vec<f64> = turns.iter().enumerate().map(|(at, turn)| turn * inverse[at % width]).collect();
+    let far = basis::turned(images, &scaled);
     Ok((far, values, near))
 }
 

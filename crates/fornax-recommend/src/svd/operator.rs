@@ -2,14 +2,14 @@
 
 use std::borrow::Cow;
 
-use fornax_core::linalg::{DenseRows, Matrix, SparseRows};
+use fornax_core::linalg::{Aligned, BLOCK, DenseRows, Matrix, SparseRows, VECTORS, multiply};
 use fornax_core::{Array, Error, Result};
 
 use crate::ids::Index;
 use crate::sparse::SparseMatrix;
 
 /// A matrix that [`TruncatedSvd`](crate::TruncatedSvd) decomposes.
-pub trait SvdInput: sealed::Sealed {
+pub trait SvdInput: sealed::Sealed + Sync {
     /// Rows and columns.
     ///
     /// # Errors
@@ -43,11 +43,14 @@ pub trait Operator: Sync {
     /// The multiplications of `AᵀA x` for one vector.
     fn multiplications(&self) -> usize;
 
-    /// `out = AᵀA x` of `[columns, BLOCK]`.
+    /// How many vectors are multiplied at once.
+    fn block(&self) -> usize;
+
+    /// `out = AᵀA x` of a block of vectors, `[block, columns]`.
     fn gram(&self, x: &[f32], out: &mut [f32]);
 
-    /// `out = A x` of `[columns, width]`; `width` is a multiple of 16.
-    fn apply(&self, x: &[f32], width: usize, out: &mut [f32]);
+    /// `out = A x` of `[columns, width]`, for rows `stride` numbers apart, a multiple of 16.
+    fn apply(&self, x: &[f32], width: usize, stride: usize, out: &mut [f32]);
 }
 
 impl<R: Index, C: Index> SvdInput for SparseMatrix<R, C> {
@@ -88,12 +91,24 @@ impl<R: Index, C: Index> Operator for Sparse<'_, R, C> {
         2 * self.matrix.len()
     }
 
-    fn gram(&self, x: &[f32], out: &mut [f32]) {
-        self.rows().gram_multiply(self.scale, x, out);
+    fn block(&self) -> usize {
+        BLOCK
     }
 
-    fn apply(&self, x: &[f32], width: usize, out: &mut [f32]) {
-        self.rows().multiply(self.scale, x, width, out);
+    fn gram(&self, x: &[f32], out: &mut [f32]) {
+        let n = self.small_side();
+        let [mut beside, mut images] = [Aligned::zeros(x.len()), Aligned::zeros(x.len())];
+        for (v, x) in x.chunks_exact(n).enumerate() {
+            beside.iter_mut().skip(v).step_by(BLOCK).zip(x).for_each(|(to, &x)| *to = x);
+        }
+        self.rows().gram_multiply(self.scale, &beside, &mut images);
+        for (v, out) in out.chunks_exact_mut(n).enumerate() {
+            out.iter_mut().zip(images.iter().skip(v).step_by(BLOCK)).for_each(|(to, &x)| *to = x);
+        }
+    }
+
+    fn apply(&self, x: &[f32], _width: usize, stride: usize, out: &mut [f32]) {
+        self.rows().multiply(self.scale, x, stride, out);
     }
 }
 
@@ -106,19 +121,25 @@ impl SvdInput for Array {
     }
 
     fn largest(&self) -> Result<f32> {
-        if let Some(at) = self.first_non_finite() {
+        // Of numbers without a sign the bits are in the order of the numbers, those of infinity and NaN the last.
+        let bits = values(self).iter().fold(0, |largest, value| largest.max(value.abs().to_bits()));
+        if let Some(at) = (bits >= f32::INFINITY.to_bits()).then(|| self.first_non_finite()).flatten() {
             let place = format!("matrix, row {}, column {}", at / self.row_len(), at % self.row_len());
             return Err(Error::data(place, self.to_f32()[at], "a finite number"));
         }
-        Ok(values(self).iter().fold(0.0, |largest, value| value.abs().max(largest)))
+        Ok(f32::from_bits(bits))
     }
 
     fn operator(&self, turned: bool, scale: f32) -> Box<dyn Operator + '_> {
-        let values = values(self);
-        let matrix = Matrix::new(&values, self.row_count(), self.row_len());
-        let rows = DenseRows::new(if turned { matrix.t() } else { matrix }, scale);
-        let small_side = self.row_count().min(self.row_len());
-        Box::new(Dense { rows, small_side, multiplications: 2 * values.len() })
+        let numbers = values(self);
+        let from = Matrix::new(&numbers, self.row_count(), self.row_len());
+        let from = if turned { from.t() } else { from };
+        let [rows, columns] = from.shape();
+        // An odd number of cache lines, so that rows do not lie in the same sets of the cache.
+        let stride = 16 * (columns.div_ceil(16) | 1);
+        let mut values = Aligned::zeros(rows * stride);
+        from.scaled(scale, &mut values, stride);
+        Box::new(Dense { values, rows, columns, stride })
     }
 }
 
@@ -126,26 +147,33 @@ fn values(array: &Array) -> Cow<'_, [f32]> {
     array.as_f32().map_or_else(|| Cow::Owned(array.to_f32()), Cow::Borrowed)
 }
 
+/// Rows begin on cache lines.
 struct Dense {
-    rows: DenseRows,
-    small_side: usize,
-    multiplications: usize,
+    values: Aligned,
+    rows: usize,
+    columns: usize,
+    stride: usize,
 }
 
 impl Operator for Dense {
     fn small_side(&self) -> usize {
-        self.small_side
+        self.columns
     }
 
     fn multiplications(&self) -> usize {
-        self.multiplications
+        2 * self.rows * self.columns
+    }
+
+    fn block(&self) -> usize {
+        VECTORS
     }
 
     fn gram(&self, x: &[f32], out: &mut [f32]) {
-        self.rows.gram_multiply(x, out);
+        DenseRows::new(&self.values, self.rows, self.columns, self.stride).gram_multiply(x, out);
     }
 
-    fn apply(&self, x: &[f32], width: usize, out: &mut [f32]) {
-        self.rows.multiply(x, width, out);
+    fn apply(&self, x: &[f32], width: usize, stride: usize, out: &mut [f32]) {
+        let matrix = Matrix::strided(&self.values, self.rows, self.columns, self.stride);
+        multiply(1.0, matrix, Matrix::strided(x, self.columns, width, stride), 0.0, out, stride);
     }
 }
