@@ -2,16 +2,19 @@
 
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
+/// How many numbers a cache line has.
+pub(crate) const LINE: usize = 16;
+
 /// The numbers of a cache line.
 #[derive(Clone, Copy, Debug)]
 #[repr(align(64))]
-pub(crate) struct Line(#[allow(dead_code, reason = "read through pointers")] pub(crate) [f32; 16]);
+pub(crate) struct Line(#[allow(dead_code, reason = "read through pointers")] pub(crate) [f32; LINE]);
 
 impl Line {
     /// The numbers of lines.
     pub(crate) fn numbers(lines: &[Self]) -> &[f32] {
         // SAFETY: a line is 16 numbers and nothing else.
-        unsafe { std::slice::from_raw_parts(lines.as_ptr().cast(), lines.len() * 16) }
+        unsafe { std::slice::from_raw_parts(lines.as_ptr().cast(), lines.len() * LINE) }
     }
 }
 

@@ -1,8 +1,9 @@
 //! What the allocator does with memory that is freed.
 
 /// Tells glibc's allocator, for the whole process and once, to keep what is freed: it would give large buffers back to the system
-/// and fetch them, page by page, in the next step or the next call. Training and [`linalg`](crate::linalg) users with large
-/// buffers of a short life call it; with other allocators it does nothing.
+/// and fetch them, page by page, in the next step or the next call. Buffers that are larger than a heap of another thread than the
+/// first one (64 MiB) come from the system all the same. Training and the truncated SVD call it; with other allocators it does
+/// nothing.
 pub fn keep_freed_memory() {
     #[cfg(all(target_os = "linux", target_env = "gnu"))]
     {

@@ -1,7 +1,6 @@
 //! Asking for memory before it is needed, where what comes next is known and the machine cannot guess it.
 
-/// Numbers of a cache line.
-const LINE: usize = 16;
+use crate::lanes::LINE;
 
 /// Asks for `len` numbers at `at` to be fetched into the cache; they need not be there.
 #[inline(always)]

@@ -2,6 +2,8 @@
 
 use std::ops::{Deref, DerefMut};
 
+use crate::lanes::LINE;
+
 /// Numbers that begin on a cache line (64 bytes): of a table whose rows are multiples of 16 numbers, no vector lies in two lines.
 ///
 /// ```
@@ -18,15 +20,18 @@ pub struct Aligned {
     len: usize,
 }
 
-/// The bytes and the numbers of a cache line.
-const LINE: [usize; 2] = [64, 16];
-
 impl Aligned {
     /// So many zeros.
     pub fn zeros(len: usize) -> Self {
-        let numbers = vec![0.0; len + LINE[1] - 1];
-        let start = numbers.as_ptr().align_offset(LINE[0]);
-        Self { numbers, start, len }
+        let numbers = vec![0.0; len + LINE - 1];
+        let address = numbers.as_ptr() as usize / size_of::<f32>();
+        Self { numbers, start: address.next_multiple_of(LINE) - address, len }
+    }
+
+    /// How far rows of so many numbers begin apart, if each is to begin on a line, and those of several not in the same set of the
+    /// cache: an odd number of lines.
+    pub fn stride(columns: usize) -> usize {
+        LINE * (columns.div_ceil(LINE) | 1)
     }
 
     /// Room for so many numbers, whatever they are.

@@ -6,8 +6,9 @@ use rayon::prelude::*;
 
 use super::Aligned;
 use super::gram::{parts, sum_parts};
-use super::row_tiles::{Add, Images, LINE, VECTORS, pack, unpack};
-use crate::lanes::Kernel;
+use super::matrix::assert_rows;
+use super::row_tiles::{Add, Images, VECTORS, pack, unpack};
+use crate::lanes::{Kernel, LINE};
 
 /// A matrix whose rows begin `stride` numbers apart.
 #[derive(Clone, Copy, Debug)]
@@ -18,27 +19,22 @@ pub struct DenseRows<'a> {
     pub(super) stride: usize,
 }
 
-/// Rows whose images are made before the same rows, which then are in the second cache, are multiplied by them.
+/// Rows whose images are made before the same rows are multiplied by them: up to some 4000 columns they then are in the second
+/// cache.
 const TILE: usize = 48;
 
 /// Rows that are worth sums of their own.
 const WORTH: usize = 480;
 
-/// Columns that a thread takes at once of vectors that are cleaned.
+/// Columns of vectors that a thread cleans or combines at once.
 const COLUMNS: usize = 4096;
 
 impl<'a> DenseRows<'a> {
     /// # Panics
     /// If rows overlap or the slice is too short for the last one.
     pub fn new(values: &'a [f32], rows: usize, columns: usize, stride: usize) -> Self {
-        let end =
-            if rows == 0 { Some(0) } else { (rows - 1).checked_mul(stride).map(|start| start + columns) };
-        assert!(
-            columns <= stride && end.is_some_and(|end| end <= values.len()),
-            "{rows} x {columns} of stride {stride} in {} numbers",
-            values.len()
-        );
-        Self { values, rows, columns, stride }
+        assert_rows(values.len(), rows, columns, stride);
+        Self { values, rows, columns, stride: if rows > 1 { stride } else { columns } }
     }
 
     /// `out = x AᵀA`, for `x` and `out` of `[vectors, columns]`.
@@ -80,7 +76,7 @@ impl<'a> DenseRows<'a> {
         }
     }
 
-    /// `c = x Aᵀ`, which it returns as `[rows, vectors]`, and `x -= cᵀ A`, for `x [vectors, columns]`: where the rows of `A` are
+    /// `c = A xᵀ`, which it returns as `[rows, vectors]`, and `x -= cᵀ A`, for `x [vectors, columns]`: where the rows of `A` are
     /// orthonormal, what lies in their space is taken away.
     ///
     /// Sums do not depend on the number of threads.
@@ -256,5 +252,30 @@ mod tests {
                 near(left, wide(x[at]) - sum(v, c), "left");
             }
         }
+    }
+
+    #[test]
+    fn any_number_of_threads_gives_the_same_bits() {
+        let mut random = Philox::new(1);
+        for (rows, columns) in [(2000, 40), (5, 9001)] {
+            let mut numbers = |len: usize| (0..len).map(|_| random.normal()).collect::<Vec<f32>>();
+            let (dense, x, y) = (numbers(rows * columns), numbers(8 * columns), numbers(rows * 3));
+            let matrix = DenseRows::new(&dense, rows, columns, columns);
+            let [one, two, four] = [1, 2, 4].map(|threads| {
+                let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+                pool.install(|| {
+                    let (mut out, mut left) = (vec![0.0; x.len()], x.clone());
+                    matrix.gram_multiply(&x, &mut out);
+                    [matrix.remove(&mut left), out, left, matrix.combined(&y)]
+                })
+            });
+            assert!(one == two && one == four, "{rows} x {columns}");
+        }
+    }
+
+    #[test]
+    #[should_panic(expected = "2 x 16 of stride 18446744073709551615 in 16 numbers")]
+    fn rows_that_begin_nowhere() {
+        DenseRows::new(&[0.0; 16], 2, 16, usize::MAX);
     }
 }

@@ -46,12 +46,7 @@ impl<'a, T: Number> Matrix<'a, T> {
     /// # Panics
     /// If rows overlap or the slice is too short for the last one.
     pub fn strided(values: &'a [T], rows: usize, columns: usize, stride: usize) -> Self {
-        let end = if rows == 0 || columns == 0 { Some(0) } else { end(rows, columns, stride) };
-        assert!(
-            columns <= stride && end.is_some_and(|end| end <= values.len()),
-            "{rows} x {columns} of stride {stride} in {} numbers",
-            values.len()
-        );
+        assert_rows(values.len(), rows, columns, stride);
         Self { values, shape: [rows, columns], strides: [stride, 1] }
     }
 
@@ -71,24 +66,27 @@ impl Matrix<'_, f32> {
     /// The matrix times a number, with rows `stride` numbers apart; what lies between them stays.
     ///
     /// # Panics
-    /// If rows overlap or do not fit.
+    /// If rows overlap or the slice is too short for the last one.
     pub fn scaled(self, scale: f32, out: &mut [f32], stride: usize) {
         // Squares of this side, so that a transpose finds the lines it needs in the cache.
         const SIDE: usize = 64;
         let [rows, columns] = self.shape;
-        assert!(columns <= stride && out.len() >= rows * stride, "{rows} x {columns} of stride {stride}");
+        assert_rows(out.len(), rows, columns, stride);
+        if columns == 0 {
+            return;
+        }
         let [row_stride, column_stride] = self.strides;
         if column_stride == 1 {
-            for (row, to) in out.chunks_exact_mut(stride).take(rows).enumerate() {
+            for (row, to) in out.chunks_mut(stride).take(rows).enumerate() {
                 let from = &self.values[row * row_stride..][..columns];
-                to.iter_mut().zip(from).for_each(|(to, x)| *to = scale * x);
+                to[..columns].iter_mut().zip(from).for_each(|(to, x)| *to = scale * x);
             }
             return;
         }
         for (first, out) in (0..rows).step_by(SIDE).zip(out.chunks_mut(SIDE * stride)) {
             for start in (0..columns).step_by(SIDE) {
                 let end = columns.min(start + SIDE);
-                for (row, to) in (first..rows).zip(out.chunks_exact_mut(stride)) {
+                for (row, to) in (first..rows).zip(out.chunks_mut(stride)) {
                     let from = self.values[row * row_stride + start * column_stride..].iter();
                     let to = to[start..end].iter_mut();
                     to.zip(from.step_by(column_stride)).for_each(|(to, x)| *to = scale * x);
@@ -104,6 +102,9 @@ impl Matrix<'_, f32> {
     pub fn widened<'w>(self, rows: Range<usize>, wide: &'w mut Vec<f64>) -> Matrix<'w, f64> {
         let [count, columns] = self.shape;
         assert!(rows.end <= count, "rows {rows:?} of {count}");
+        if columns == 0 {
+            return Matrix::new(&[], rows.len(), 0);
+        }
         let transposed = self.strides[1] > 1;
         // How many pieces, where the first begins, how long they are, how far apart.
         let (pieces, first, len, apart) = match transposed {
@@ -118,6 +119,16 @@ impl Matrix<'_, f32> {
         let matrix = Matrix::new(wide, pieces, len);
         if transposed { matrix.t() } else { matrix }
     }
+}
+
+/// # Panics
+/// If rows overlap or there are not enough numbers for the last one.
+pub(super) fn assert_rows(len: usize, rows: usize, columns: usize, stride: usize) {
+    let end = if rows == 0 || columns == 0 { Some(0) } else { end(rows, columns, stride) };
+    assert!(
+        columns <= stride && end.is_some_and(|end| end <= len),
+        "{rows} x {columns} of stride {stride} in {len} numbers"
+    );
 }
 
 fn end(rows: usize, columns: usize, stride: usize) -> Option<usize> {
@@ -226,5 +237,37 @@ mod tests {
         let mut unset = [f32::NAN; 2];
         multiply(1.0, Matrix::new(&[1.0], 1, 1), Matrix::new(&[2.0, 3.0], 1, 2), 0.0, &mut unset, 2);
         assert_eq!(unset, [2.0, 3.0]);
+    }
+
+    #[test]
+    fn copies_of_any_layout_hold_the_same_numbers() {
+        for [rows, columns] in [[0, 3], [3, 0], [1, 1], [1, 70], [70, 1], [63, 65], [130, 40]] {
+            let stride = columns + 2;
+            let values: Vec<f32> = (0..rows * stride).map(|at| at as f32).collect();
+            let plain = Matrix::strided(&values, rows, columns, stride);
+            for (matrix, transposed) in [(plain, false), (plain.t(), true)] {
+                let [rows, columns] = matrix.shape();
+                let number = |row: usize, column: usize| {
+                    if transposed { values[column * stride + row] } else { values[row * stride + column] }
+                };
+                let apart = columns + 1;
+                let mut out = vec![-1.0; (rows * apart).saturating_sub(1)];
+                matrix.scaled(2.0, &mut out, apart);
+                for (at, &out) in out.iter().enumerate() {
+                    let (row, column) = (at / apart, at % apart);
+                    assert_eq!(out, if column < columns { 2.0 * number(row, column) } else { -1.0 });
+                }
+                let (first, mut wide) = (rows / 3, vec![]);
+                let piece = matrix.widened(first..rows, &mut wide);
+                assert_eq!(piece.shape(), [rows - first, columns]);
+                for (row, column) in
+                    (first..rows).flat_map(|row| (0..columns).map(move |column| (row, column)))
+                {
+                    let [by_row, by_column] = piece.strides;
+                    let found = piece.values[(row - first) * by_row + column * by_column];
+                    assert_eq!(found, f64::from(number(row, column)));
+                }
+            }
+        }
     }
 }

@@ -3,8 +3,8 @@
 //!
 //! A tile is some rows times some of the vectors over a run of columns, whose numbers come in vectors of the machine. Of the images
 //! it holds all sums in registers, and adds them up over the lanes when the run ends; of `yᵀ A` it holds all of `y`: with 32
-//! registers 24 of either, as 3 rows by 8 vectors, which reads least, and as 6 by 4, which stores least. The vectors are packed, 16
-//! numbers of each side by side: where they lie a multiple of 4096 bytes apart, they would drive each other out of
+//! registers 24 of either, as 3 rows by 8 vectors, which reads least, and as 6 by 4, which stores least. The vectors are packed, a line
+//! of each side by side: where they lie a multiple of 4096 bytes apart, they would drive each other out of
 //! the cache. A run is short enough for its part of them to stay in the first cache while the rows pass.
 
 // Plain loops over constant bounds are what the compiler unrolls into registers.
@@ -13,14 +13,11 @@
 use std::ops::Range;
 
 use super::{Aligned, DenseRows};
-use crate::lanes::{Kernel, Lanes};
+use crate::lanes::{Kernel, LINE, Lanes};
 use crate::prefetch::prefetch;
 
 /// Vectors that a tile meets; those of [`DenseRows`] come in multiples of this.
 pub const VECTORS: usize = 8;
-
-/// Numbers of a vector that are packed side by side, a cache line.
-pub(super) const LINE: usize = 16;
 
 /// The columns of a run.
 const RUN: usize = 512;
@@ -234,6 +231,64 @@ impl Add<'_> {
                     sum.store(to);
                 }
                 column += L::LEN;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Philox;
+
+    /// Whole tiles and less, in rows that end where the slice ends.
+    fn check<L: Lanes>() {
+        let mut random = Philox::new(1);
+        for (rows, columns) in
+            (1..=7).flat_map(|rows| (1..=33).chain([511, 513, 530]).map(move |columns| (rows, columns)))
+        {
+            let stride = columns + rows % 3;
+            let mut numbers = |len: usize| (0..len).map(|_| random.normal()).collect::<Vec<f32>>();
+            let (dense, x) = (numbers((rows - 1) * stride + columns), numbers(VECTORS * columns));
+            let matrix = DenseRows::new(&dense, rows, columns, stride);
+            let packed = pack(&x, columns, 0..columns);
+            let mut images = vec![0.0; rows * VECTORS];
+            let mut out = packed.clone();
+            // SAFETY: the lengths fit; the caller knows the instructions.
+            unsafe {
+                Images { matrix, x: packed.as_ptr(), images: images.as_mut_ptr() }.run::<L>();
+                Add { matrix, images: images.as_ptr(), out: out.as_mut_ptr() }.run::<L>();
+            }
+            let wide = |at: f32| f64::from(at);
+            for (at, &image) in images.iter().enumerate() {
+                let (row, v) = (at / VECTORS, at % VECTORS);
+                let products = (0..columns).map(|c| wide(dense[row * stride + c]) * wide(x[v * columns + c]));
+                let wanted: f64 = products.sum();
+                assert!((wide(image) - wanted).abs() < 1e-4, "{rows} x {columns}: {image}, wanted {wanted}");
+            }
+            let mut unpacked = vec![f32::NAN; x.len()];
+            unpack(&out, columns, 0..columns, &mut unpacked);
+            for (at, &found) in unpacked.iter().enumerate() {
+                let (v, c) = (at / columns, at % columns);
+                let products =
+                    (0..rows).map(|row| wide(dense[row * stride + c]) * wide(images[row * VECTORS + v]));
+                let wanted: f64 = wide(x[at]) + products.sum::<f64>();
+                assert!((wide(found) - wanted).abs() < 1e-3, "{rows} x {columns}: {found}, wanted {wanted}");
+            }
+            assert!(out.iter().zip(packed.iter()).filter(|(_, x)| **x == 0.0).all(|(out, _)| *out == 0.0));
+        }
+    }
+
+    #[test]
+    fn tiles_are_those_of_loops_by_any_vectors() {
+        check::<[f32; 8]>();
+        #[cfg(target_arch = "x86_64")]
+        {
+            if std::is_x86_feature_detected!("avx2") && std::is_x86_feature_detected!("fma") {
+                check::<std::arch::x86_64::__m256>();
+            }
+            if std::is_x86_feature_detected!("avx512f") {
+                check::<std::arch::x86_64::__m512>();
             }
         }
     }

@@ -47,8 +47,7 @@ struct Outside {
 
 impl Basis {
     pub(super) fn new(n: usize, capacity: usize, block: usize, room: usize) -> Self {
-        // An odd number of cache lines, so that vectors do not lie in the same sets of the cache.
-        let stride = 16 * (n.div_ceil(16) | 1);
+        let stride = Aligned::stride(n);
         Self {
             n,
             capacity,

@@ -135,5 +135,10 @@ mod tests {
     fn some_are_found_without_all() {
         let matrix = symmetric(100, 1);
         check(&matrix, 100, 40, &some(&matrix, 100, 40).unwrap());
+        let pairs: Vec<f64> = (0..10_000)
+            .map(|at| (at / 100, at % 100))
+            .map(|(row, column)| if row == column { (row / 2) as f64 } else { 0.0 })
+            .collect();
+        check(&pairs, 100, 30, &some(&pairs, 100, 30).unwrap());
     }
 }

@@ -117,6 +117,8 @@ impl TruncatedSvd {
 
     /// Decomposes a sparse matrix, whose missing entries are 0, or an array `[rows, columns]`.
     ///
+    /// What it frees the process keeps (see [`fornax_core::keep_freed_memory`]).
+    ///
     /// # Errors
     /// If the rank is 0 or above a side of the matrix, the matrix has a value that is not finite or fewer singular values above
     /// rounding than the rank asks for, or the residual is too large after the last product.
@@ -215,13 +217,13 @@ impl TruncatedSvd {
                     let width = if is_finished { self.rank } else { values.len() };
                     return Ok((basis.combined(&vectors, width), product, reported));
                 }
-                if full {
-                    basis.restart(&values, &vectors);
-                }
                 if is_last {
                     let found = format!("a residual of {residual:.1e} after {product} products");
                     let wanted = format!("at most {:.1e}: raise max_products or tolerance", self.tolerance);
                     return Err(Error::training("truncated SVD", found, wanted));
+                }
+                if full {
+                    basis.restart(&values, &vectors);
                 }
             }
             basis.take_next(&mut random)?;

@@ -98,13 +98,9 @@ impl<R: Index, C: Index> Operator for Sparse<'_, R, C> {
     fn gram(&self, x: &[f32], out: &mut [f32]) {
         let n = self.small_side();
         let [mut beside, mut images] = [Aligned::zeros(x.len()), Aligned::zeros(x.len())];
-        for (v, x) in x.chunks_exact(n).enumerate() {
-            beside.iter_mut().skip(v).step_by(BLOCK).zip(x).for_each(|(to, &x)| *to = x);
-        }
+        Matrix::new(x, BLOCK, n).t().scaled(1.0, &mut beside, BLOCK);
         self.rows().gram_multiply(self.scale, &beside, &mut images);
-        for (v, out) in out.chunks_exact_mut(n).enumerate() {
-            out.iter_mut().zip(images.iter().skip(v).step_by(BLOCK)).for_each(|(to, &x)| *to = x);
-        }
+        Matrix::new(&images, n, BLOCK).t().scaled(1.0, out, n);
     }
 
     fn apply(&self, x: &[f32], _width: usize, stride: usize, out: &mut [f32]) {
@@ -123,7 +119,9 @@ impl SvdInput for Array {
     fn largest(&self) -> Result<f32> {
         // Of numbers without a sign the bits are in the order of the numbers, those of infinity and NaN the last.
         let bits = values(self).iter().fold(0, |largest, value| largest.max(value.abs().to_bits()));
-        if let Some(at) = (bits >= f32::INFINITY.to_bits()).then(|| self.first_non_finite()).flatten() {
+        if bits >= f32::INFINITY.to_bits()
+            && let Some(at) = self.first_non_finite()
+        {
             let place = format!("matrix, row {}, column {}", at / self.row_len(), at % self.row_len());
             return Err(Error::data(place, self.to_f32()[at], "a finite number"));
         }
@@ -135,8 +133,7 @@ impl SvdInput for Array {
         let from = Matrix::new(&numbers, self.row_count(), self.row_len());
         let from = if turned { from.t() } else { from };
         let [rows, columns] = from.shape();
-        // An odd number of cache lines, so that rows do not lie in the same sets of the cache.
-        let stride = 16 * (columns.div_ceil(16) | 1);
+        let stride = Aligned::stride(columns);
         let mut values = Aligned::zeros(rows * stride);
         from.scaled(scale, &mut values, stride);
         Box::new(Dense { values, rows, columns, stride })
