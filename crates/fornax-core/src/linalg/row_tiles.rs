@@ -56,6 +56,36 @@ fn place(column: usize) -> usize {
     column / LINE * LINE * VECTORS + column % LINE
 }
 
+trait Tile {
+    /// `R` rows, `V` vectors from `first` on, over a run of columns.
+    unsafe fn tile<L: Lanes, const R: usize, const V: usize>(
+        &self,
+        row: usize,
+        first: usize,
+        start: usize,
+        end: usize,
+    );
+
+    /// Tiles of all rows and vectors over all columns.
+    #[inline(always)]
+    unsafe fn tiles<L: Lanes, const R: usize, const V: usize>(&self, matrix: DenseRows<'_>) {
+        let whole = matrix.rows / R * R;
+        for start in (0..matrix.columns).step_by(RUN) {
+            let end = matrix.columns.min(start + RUN);
+            unsafe {
+                for row in (0..whole).step_by(R) {
+                    for first in (0..VECTORS).step_by(V) {
+                        self.tile::<L, R, V>(row, first, start, end);
+                    }
+                }
+                for row in whole..matrix.rows {
+                    self.tile::<L, 1, VECTORS>(row, 0, start, end);
+                }
+            }
+        }
+    }
+}
+
 /// Adds the images of eight vectors to `images [rows, 8]`.
 pub(super) struct Images<'a> {
     pub(super) matrix: DenseRows<'a>,
@@ -67,36 +97,17 @@ pub(super) struct Images<'a> {
 impl Kernel for Images<'_> {
     #[inline(always)]
     unsafe fn run<L: Lanes>(self) {
-        for start in (0..self.matrix.columns).step_by(RUN) {
-            let end = self.matrix.columns.min(start + RUN);
-            unsafe {
-                match L::REGISTERS {
-                    32 => self.rows::<L, 3, 8>(start, end),
-                    16 => self.rows::<L, 2, 4>(start, end),
-                    _ => self.rows::<L, 1, 8>(start, end),
-                }
+        unsafe {
+            match L::REGISTERS {
+                32 => self.tiles::<L, 3, 8>(self.matrix),
+                16 => self.tiles::<L, 2, 4>(self.matrix),
+                _ => self.tiles::<L, 1, 8>(self.matrix),
             }
         }
     }
 }
 
-impl Images<'_> {
-    #[inline(always)]
-    unsafe fn rows<L: Lanes, const R: usize, const V: usize>(&self, start: usize, end: usize) {
-        let whole = self.matrix.rows / R * R;
-        unsafe {
-            for row in (0..whole).step_by(R) {
-                for first in (0..VECTORS).step_by(V) {
-                    self.tile::<L, R, V>(row, first, start, end);
-                }
-            }
-            for row in whole..self.matrix.rows {
-                self.tile::<L, 1, 8>(row, 0, start, end);
-            }
-        }
-    }
-
-    /// `R` rows times `V` vectors from `first` on.
+impl Tile for Images<'_> {
     #[inline(always)]
     unsafe fn tile<L: Lanes, const R: usize, const V: usize>(
         &self,
@@ -166,36 +177,17 @@ pub(super) struct Add<'a> {
 impl Kernel for Add<'_> {
     #[inline(always)]
     unsafe fn run<L: Lanes>(self) {
-        for start in (0..self.matrix.columns).step_by(RUN) {
-            let end = self.matrix.columns.min(start + RUN);
-            unsafe {
-                match L::REGISTERS {
-                    32 => self.rows::<L, 6, 4>(start, end),
-                    16 => self.rows::<L, 2, 4>(start, end),
-                    _ => self.rows::<L, 1, 4>(start, end),
-                }
+        unsafe {
+            match L::REGISTERS {
+                32 => self.tiles::<L, 6, 4>(self.matrix),
+                16 => self.tiles::<L, 2, 4>(self.matrix),
+                _ => self.tiles::<L, 1, 4>(self.matrix),
             }
         }
     }
 }
 
-impl Add<'_> {
-    #[inline(always)]
-    unsafe fn rows<L: Lanes, const R: usize, const V: usize>(&self, start: usize, end: usize) {
-        let whole = self.matrix.rows / R * R;
-        unsafe {
-            for first in (0..VECTORS).step_by(V) {
-                for row in (0..whole).step_by(R) {
-                    self.tile::<L, R, V>(row, first, start, end);
-                }
-                for row in whole..self.matrix.rows {
-                    self.tile::<L, 1, V>(row, first, start, end);
-                }
-            }
-        }
-    }
-
-    /// `R` rows times their numbers for `V` vectors from `first` on.
+impl Tile for Add<'_> {
     #[inline(always)]
     unsafe fn tile<L: Lanes, const R: usize, const V: usize>(
         &self,
