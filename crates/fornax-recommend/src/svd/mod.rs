@@ -4,7 +4,7 @@ mod basis;
 mod eigen;
 mod operator;
 
-use fornax_core::linalg::{Matrix, multiply};
+use fornax_core::linalg::{BLOCK, Matrix, multiply};
 use fornax_core::{Array, Error, Philox, Result, keep_freed_memory};
 
 use basis::Basis;
@@ -175,7 +175,8 @@ impl TruncatedSvd {
         Error::data("matrix", format!("{found} singular values above rounding"), wanted)
     }
 
-    /// An orthonormal basis `[n, width]` of the space of the largest singular vectors of the smaller side.
+    /// Orthonormal vectors in whose space the largest singular vectors of the smaller side lie, after how many products, and with which
+    /// residual.
     fn iterate(&self, operator: &dyn Operator) -> Result<(Found, usize, f64)> {
         let n = operator.small_side();
         let kept = (self.rank + EXTRA).min(n);
@@ -258,7 +259,7 @@ struct Found {
 /// The singular values of `A` within the space of `found`, with the vectors of both sides, `[side, width]`.
 fn refine(operator: &dyn Operator, found: &Found, far_side: usize) -> Result<(Vec<f32>, Vec<f64>, Vec<f32>)> {
     let Found { vectors, width } = found;
-    let (width, stride) = (*width, width.next_multiple_of(16));
+    let (width, stride) = (*width, width.next_multiple_of(BLOCK));
     let n = vectors.len() / width;
     let mut padded = vec![0.0; n * stride];
     Matrix::new(vectors, width, n).t().scaled(1.0, &mut padded, stride);

@@ -49,7 +49,7 @@ pub trait Operator: Sync {
     /// `out = AᵀA x` of a block of vectors, `[block, columns]`.
     fn gram(&self, x: &[f32], out: &mut [f32]);
 
-    /// `out = A x` of `[columns, width]`, for rows `stride` numbers apart, a multiple of 16.
+    /// `out = A x` of `[columns, width]`, for rows `stride` numbers apart, a multiple of [`BLOCK`].
     fn apply(&self, x: &[f32], width: usize, stride: usize, out: &mut [f32]);
 }
 
