@@ -86,15 +86,18 @@ proptest! {
     }
 }
 
+/// After so many products the basis is full.
+fn filled(rank: usize, block: usize) -> usize {
+    (rank + 14 + 144) / block
+}
+
 /// A flat spectrum and no room for all of the space: the iteration has to start again.
 #[test]
 fn restarts_find_the_same() {
     let mut random = Philox::new(7);
     let dense: Array = nalgebra::DMatrix::from_fn(420, 400, |_, _| random.normal()).into();
-    let svd = TruncatedSvd::new(40).decompose(&dense).unwrap();
-    // After so many products the basis is full.
-    let filled = |rank: usize, block: usize| (rank + 14 + 144) / block;
-    assert!(svd.products() > filled(40, 8), "{} products", svd.products());
+    let svd = TruncatedSvd::new(40).tolerance(1e-5).decompose(&dense).unwrap();
+    assert!(svd.products() > filled(40, 4), "{} products", svd.products());
     check(&dense, &svd, 1e-5);
     let (sparse, thin) = thinned(&dense, 1.5);
     let svd = TruncatedSvd::new(30).decompose(&sparse).unwrap();
@@ -195,7 +198,7 @@ fn what_cannot_be_decomposed_is_an_error() {
     assert!(fault(TruncatedSvd::new(1), &large).contains("found inf"));
     assert!(fault(TruncatedSvd::new(1), &Array::from(vec![1.0])).contains("wanted [rows, columns]"));
     let flat = matrix(420, 320, 1.0, 7);
-    let hasty = fault(TruncatedSvd::new(40).max_products(6).tolerance(1e-6), &flat);
+    let hasty = fault(TruncatedSvd::new(40).max_products(12).tolerance(1e-6), &flat);
     assert!(hasty.starts_with("truncated SVD: found a residual of"), "{hasty}");
 }
 
@@ -203,14 +206,17 @@ fn what_cannot_be_decomposed_is_an_error() {
 /// vectors stay orthogonal up to rounding.
 #[test]
 fn the_residual_is_that_of_the_triplets() {
-    let (rows, columns, rank) = (400, 350, 30);
-    let mut random = Philox::new(3);
-    let a = nalgebra::DMatrix::from_fn(rows, columns, |_, _| random.normal());
-    let wide = a.clone().cast::<f64>();
-    let matrix = Array::from(a);
-    for tolerance in [1e-4, 1e-5] {
+    // The last one has so many entries that eight vectors are multiplied at once.
+    for (rows, columns, rank, tolerance) in
+        [(600, 500, 30, 1e-4), (600, 500, 30, 1e-5), (4300, 1000, 4, 1e-4)]
+    {
+        let mut random = Philox::new(3);
+        let a = nalgebra::DMatrix::from_fn(rows, columns, |_, _| random.normal());
+        let wide = a.clone().cast::<f64>();
+        let matrix = Array::from(a);
         let svd = TruncatedSvd::new(rank).tolerance(tolerance).decompose(&matrix).unwrap();
-        assert!(svd.products() > (30 + 14 + 144) / 8, "{} products without a restart", svd.products());
+        let block = if rows < 1000 { 4 } else { 8 };
+        assert!(svd.products() > filled(rank, block), "{} products without a restart", svd.products());
         let [u, v] = [svd.left(), svd.right()].map(|side| side.to_nalgebra().unwrap().cast::<f64>());
         let fault = (v.transpose() * &v - nalgebra::DMatrix::identity(rank, rank)).amax();
         assert!(fault < 1e-5, "off orthonormal by {fault}");

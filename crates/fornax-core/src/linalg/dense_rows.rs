@@ -7,8 +7,8 @@ use rayon::prelude::*;
 use super::Aligned;
 use super::gram::{parts, sum_parts};
 use super::matrix::assert_rows;
-use super::row_tiles::{Add, Images, VECTORS, pack, unpack};
-use crate::lanes::{Kernel, LINE};
+use super::row_tiles::{Add, Images, VECTORS, block_len, pack, unpack, zeros};
+use crate::lanes::Kernel;
 
 /// A matrix whose rows begin `stride` numbers apart.
 #[derive(Clone, Copy, Debug)]
@@ -45,35 +45,33 @@ impl<'a> DenseRows<'a> {
     /// use fornax_core::linalg::DenseRows;
     ///
     /// let matrix = DenseRows::new(&[1.0, 2.0, 3.0, 4.0], 2, 2, 2);
-    /// let mut x = [0.0; 16];
+    /// let mut x = [0.0; 8];
     /// x[..2].fill(1.0);
-    /// let mut out = [0.0; 16];
+    /// let mut out = [0.0; 8];
     /// matrix.gram_multiply(&x, &mut out);
     /// assert_eq!(out[..2], [24.0, 34.0]);
     /// ```
     ///
     /// # Panics
-    /// If the vectors are no multiple of 8 or a length does not fit.
+    /// If the vectors are no multiple of 4 or a length does not fit.
     pub fn gram_multiply(self, x: &[f32], out: &mut [f32]) {
         self.check(x.len());
         assert_eq!(x.len(), out.len(), "numbers of x and out");
-        let block = VECTORS * self.columns;
-        for (x, out) in x.chunks_exact(block).zip(out.chunks_exact_mut(block)) {
-            let x = pack(x, self.columns, 0..self.columns);
-            let mut packed = Aligned::zeros(x.len());
-            let parts = parts(x.len(), self.rows / WORTH);
-            let rows = (0..parts).map(|part| self.rows * part / parts..self.rows * (part + 1) / parts);
-            sum_parts(rows.collect(), &mut packed, |rows, sums| {
-                let mut images = [0.0; TILE * VECTORS];
-                for start in rows.clone().step_by(TILE) {
-                    let tile = self.rows(start..rows.end.min(start + TILE));
-                    let images = &mut images[..tile.rows * VECTORS];
-                    tile.images(&x, images);
-                    tile.add(images, sums);
-                }
-            });
-            unpack(&packed, self.columns, 0..self.columns, out);
-        }
+        let vectors = x.len() / self.columns;
+        let x = pack(x, self.columns, 0..self.columns);
+        let mut packed = zeros(vectors, self.columns);
+        let parts = parts(packed.len(), self.rows / WORTH);
+        let rows = (0..parts).map(|part| self.rows * part / parts..self.rows * (part + 1) / parts);
+        sum_parts(rows.collect(), &mut packed, |rows, sums| {
+            let mut images = vec![0.0; TILE.min(rows.len()) * vectors];
+            for start in rows.clone().step_by(TILE) {
+                let tile = self.rows(start..rows.end.min(start + TILE));
+                let images = &mut images[..tile.rows * vectors];
+                tile.images(&x, images);
+                tile.add(images, sums);
+            }
+        });
+        unpack(&packed, self.columns, 0..self.columns, out);
     }
 
     /// `c = A xᵀ`, which it returns as `[rows, vectors]`, and `x -= cᵀ A`, for `x [vectors, columns]`: where the rows of `A` are
@@ -85,39 +83,38 @@ impl<'a> DenseRows<'a> {
     /// use fornax_core::linalg::DenseRows;
     ///
     /// let basis = DenseRows::new(&[0.0, 1.0], 1, 2, 2);
-    /// let mut x = [3.0; 16];
+    /// let mut x = [3.0; 8];
     /// let found = basis.remove(&mut x);
     /// assert_eq!((found[0], x[0], x[1]), (3.0, 3.0, 0.0));
     /// ```
     ///
     /// # Panics
-    /// If the vectors are no multiple of 8.
+    /// If the vectors are no multiple of 4.
     pub fn remove(self, x: &mut [f32]) -> Vec<f32> {
         self.check(x.len());
         let vectors = x.len() / self.columns;
-        let mut found = vec![0.0; self.rows * vectors];
         let runs = self.runs();
-        for (block, x) in x.chunks_exact_mut(VECTORS * self.columns).enumerate() {
-            let of_run = |run: &Range<usize>| {
-                let mut images = vec![0.0; self.rows * VECTORS];
-                let packed = pack(x, self.columns, run.clone());
-                self.columns(run.clone()).images(&packed, &mut images);
-                (packed, images)
-            };
-            let mut pieces: Vec<(Aligned, Vec<f32>)> = runs.par_iter().map(of_run).collect();
-            let mut sums = vec![0.0; self.rows * VECTORS];
-            for (_, images) in &pieces {
-                sums.iter_mut().zip(images).for_each(|(sum, image)| *sum -= image);
-            }
-            pieces.par_iter_mut().zip(&runs).for_each(|((packed, _), run)| {
-                self.columns(run.clone()).add(&sums, packed);
-            });
-            for ((packed, _), run) in pieces.iter().zip(&runs) {
-                unpack(packed, self.columns, run.clone(), x);
-            }
-            for (row, sums) in sums.chunks_exact(VECTORS).enumerate() {
-                let found = &mut found[row * vectors + block * VECTORS..][..VECTORS];
-                found.iter_mut().zip(sums).for_each(|(found, sum)| *found = -sum);
+        let of_run = |run: &Range<usize>| {
+            let mut images = vec![0.0; self.rows * vectors];
+            let packed = pack(x, self.columns, run.clone());
+            self.columns(run.clone()).images(&packed, &mut images);
+            (packed, images)
+        };
+        let mut pieces: Vec<(Aligned, Vec<f32>)> = runs.par_iter().map(of_run).collect();
+        let mut sums = vec![0.0; self.rows * vectors];
+        for (_, images) in &pieces {
+            sums.iter_mut().zip(images).for_each(|(sum, image)| *sum -= image);
+        }
+        pieces.par_iter_mut().zip(&runs).for_each(|((packed, _), run)| {
+            self.columns(run.clone()).add(&sums, packed);
+        });
+        for ((packed, _), run) in pieces.iter().zip(&runs) {
+            unpack(packed, self.columns, run.clone(), x);
+        }
+        let mut found = vec![0.0; self.rows * vectors];
+        for (row, found) in found.chunks_exact_mut(vectors.max(1)).enumerate() {
+            for (v, found) in found.iter_mut().enumerate() {
+                *found = -sums[self.image(row, v)];
             }
         }
         found
@@ -144,22 +141,20 @@ impl<'a> DenseRows<'a> {
         let vectors = y.len() / self.rows;
         let mut out = vec![0.0; vectors * self.columns];
         let runs = self.runs();
-        for (block, out) in out.chunks_mut((VECTORS * self.columns).max(1)).enumerate() {
-            let first = block * VECTORS;
-            let mut images = vec![0.0; self.rows * VECTORS];
-            for (to, from) in images.chunks_exact_mut(VECTORS).zip(y.chunks_exact(vectors)) {
-                let from = &from[first..vectors.min(first + VECTORS)];
-                to[..from.len()].copy_from_slice(from);
+        let mut images = vec![0.0; self.rows * vectors.next_multiple_of(VECTORS)];
+        for (row, y) in y.chunks_exact(vectors.max(1)).enumerate() {
+            for (v, &y) in y.iter().enumerate() {
+                images[self.image(row, v)] = y;
             }
-            let of_run = |run: &Range<usize>| {
-                let mut packed = Aligned::zeros(run.len().next_multiple_of(LINE) * VECTORS);
-                self.columns(run.clone()).add(&images, &mut packed);
-                packed
-            };
-            let pieces: Vec<Aligned> = runs.par_iter().map(of_run).collect();
-            for (packed, run) in pieces.iter().zip(&runs) {
-                unpack(packed, self.columns, run.clone(), out);
-            }
+        }
+        let of_run = |run: &Range<usize>| {
+            let mut packed = zeros(vectors, run.len());
+            self.columns(run.clone()).add(&images, &mut packed);
+            packed
+        };
+        let pieces: Vec<Aligned> = runs.par_iter().map(of_run).collect();
+        for (packed, run) in pieces.iter().zip(&runs) {
+            unpack(packed, self.columns, run.clone(), &mut out);
         }
         out
     }
@@ -167,7 +162,7 @@ impl<'a> DenseRows<'a> {
     fn check(&self, len: usize) {
         assert!(
             self.columns > 0 && len.is_multiple_of(VECTORS * self.columns),
-            "{len} numbers are no multiple of 8 vectors of {}",
+            "{len} numbers are no multiple of 4 vectors of {}",
             self.columns
         );
     }
@@ -187,24 +182,33 @@ impl<'a> DenseRows<'a> {
         Self { values: &self.values[start..], columns: columns.len(), ..self }
     }
 
-    /// The images of eight packed vectors, `[rows, 8]`.
+    /// Where the image of a row under a vector is.
+    fn image(&self, row: usize, vector: usize) -> usize {
+        (vector / VECTORS * self.rows + row) * VECTORS + vector % VECTORS
+    }
+
+    /// The images of packed vectors, `[blocks, rows, VECTORS]`.
     fn images(self, x: &[f32], images: &mut [f32]) {
-        self.check_packed(x.len(), images.len());
+        let blocks = self.blocks(x.len(), images.len());
         images.fill(0.0);
+        let (x, images) = (x.as_ptr(), images.as_mut_ptr());
         // SAFETY: the assertions and those of `new` bound all places.
-        unsafe { Images { matrix: self, x: x.as_ptr(), images: images.as_mut_ptr() }.run_widest() }
+        unsafe { Images { matrix: self, blocks, x, images }.run_widest() }
     }
 
-    /// Adds the products of `images [rows, 8]` to eight packed vectors.
+    /// Adds the products of `images [blocks, rows, VECTORS]` to packed vectors.
     fn add(self, images: &[f32], out: &mut [f32]) {
-        self.check_packed(out.len(), images.len());
+        let blocks = self.blocks(out.len(), images.len());
+        let (images, out) = (images.as_ptr(), out.as_mut_ptr());
         // SAFETY: the assertions and those of `new` bound all places.
-        unsafe { Add { matrix: self, images: images.as_ptr(), out: out.as_mut_ptr() }.run_widest() }
+        unsafe { Add { matrix: self, blocks, images, out }.run_widest() }
     }
 
-    fn check_packed(&self, packed: usize, images: usize) {
-        assert_eq!(packed, self.columns.next_multiple_of(LINE) * VECTORS, "numbers of packed vectors");
-        assert_eq!(images, self.rows * VECTORS, "an image for each row");
+    fn blocks(&self, packed: usize, images: usize) -> usize {
+        let blocks = packed / block_len(self.columns).max(1);
+        assert_eq!(packed, blocks * block_len(self.columns), "numbers of packed vectors");
+        assert_eq!(images, blocks * VECTORS * self.rows, "an image for each row");
+        blocks
     }
 }
 
@@ -217,7 +221,7 @@ mod tests {
     fn products_are_those_of_loops() {
         let mut random = Philox::new(1);
         let shapes =
-            [(1, 1, 8), (3, 40, 16), (47, 5, 8), (50, 32, 8), (131, 530, 16), (1000, 17, 8), (5, 9001, 8)];
+            [(1, 1, 4), (3, 40, 16), (47, 5, 8), (50, 32, 4), (131, 530, 12), (1000, 17, 8), (5, 9001, 4)];
         for (rows, columns, vectors) in shapes {
             let stride = columns + 3;
             let mut numbers = |len: usize| (0..len).map(|_| random.normal()).collect::<Vec<f32>>();

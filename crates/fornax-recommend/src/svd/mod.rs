@@ -21,8 +21,8 @@ pub use operator::SvdInput;
 /// `2e-6 s_1² / s`, which is what products in 32 bits leave: where that is more, [`Svd::residual`] says so. The singular
 /// values are then those of `A` within the space found, so that their error is of the order of the residual's square.
 ///
-/// Defaults: seed 0, tolerance 1e-4, at most 600 products with a block (of 8 vectors; 16 where the matrix is sparse). The sign rule: of each column of `V` the entry of the
-/// largest absolute value (of equal ones the first) is positive.
+/// Defaults: seed 0, tolerance 1e-4, at most 1000 products with a block of vectors (16 where the matrix is sparse; where it
+/// is dense 4, or 8 if it has more than 4 million entries). The sign rule: of each column of `V` the entry of the largest absolute value (of equal ones the first) is positive.
 ///
 /// ```
 /// use fornax_core::Array;
@@ -68,7 +68,7 @@ impl Svd {
         &self.right
     }
 
-    /// How many times a block of vectors (8; 16 where the matrix is sparse) was multiplied by `AᵀA`.
+    /// How many times a block of vectors was multiplied by `AᵀA`.
     pub fn products(&self) -> usize {
         self.products
     }
@@ -88,7 +88,7 @@ const RESTART: usize = 144;
 /// A product counts as dear if it has more multiplications than so many times the third power of the projected matrix's size.
 const DEAR: usize = 50;
 
-/// How many times as fast as before a residual is expected to fall.
+/// How many times as fast as its bound or as before a residual is expected to fall.
 const FASTER: f64 = 1.3;
 
 /// Residuals of products in `f32` do not fall below this, relative to the square of the first singular value.
@@ -97,7 +97,7 @@ const ROUNDING: f64 = 2e-6;
 impl TruncatedSvd {
     /// The `rank` largest singular values.
     pub fn new(rank: usize) -> Self {
-        Self { rank, seed: 0, tolerance: 1e-4, max_products: 600 }
+        Self { rank, seed: 0, tolerance: 1e-4, max_products: 1000 }
     }
 
     /// The seed of the block that the iteration starts from.
@@ -209,7 +209,8 @@ impl TruncatedSvd {
                     }
                 }
                 let look = Look { product, excess: (residual / self.tolerance).ln() };
-                expected = look.expected_end(&last);
+                let beyond = values[(self.rank + block).min(values.len()) - 1];
+                expected = look.expected_end(&last, chebyshev_rate(values[self.rank - 1], beyond));
                 last = look;
                 if residual <= self.tolerance || basis.is_exhausted() {
                     // Vectors that rounding leaves unfinished are finished by their images, among some more of their kind.
@@ -240,14 +241,23 @@ struct Look {
 }
 
 impl Look {
-    /// After which product the residual may reach the tolerance, if it falls faster than since the last look, which behind a restart it does.
-    fn expected_end(&self, last: &Self) -> usize {
-        let rate = (last.excess - self.excess) / (self.product - last.product) as f64;
-        match rate > 0.0 {
-            true => self.product.saturating_add((self.excess / (FASTER * rate)).max(1.0) as usize),
-            false => self.product + 1,
+    /// After which product the residual may reach the tolerance, if it falls no slower than since the last look and than by `rate`.
+    fn expected_end(&self, last: &Self, rate: f64) -> usize {
+        let before = (last.excess - self.excess) / (self.product - last.product) as f64;
+        match rate.max(before) {
+            rate if rate > 0.0 => {
+                self.product.saturating_add((self.excess / (FASTER * rate)).max(1.0) as usize)
+            }
+            _ => usize::MAX,
         }
     }
+}
+
+/// By how much, as a logarithm, a product brings the part beside a vector of eigenvalue `wanted` down at least, if the block holds
+/// all between it and `beyond`: the growth of Chebyshev polynomials of the interval `[0, beyond]` (Saad 1980).
+fn chebyshev_rate(wanted: f64, beyond: f64) -> f64 {
+    let gap = (wanted - beyond) / beyond.max(f64::MIN_POSITIVE);
+    (1.0 + 2.0 * gap.max(0.0)).acosh()
 }
 
 /// Orthonormal vectors, `[width, n]`.

@@ -144,6 +144,10 @@ fn values(array: &Array) -> Cow<'_, [f32]> {
     array.as_f32().map_or_else(|| Cow::Owned(array.to_f32()), Cow::Borrowed)
 }
 
+/// Numbers of a matrix that stays in the last cache. Fewer vectors at once need fewer products with a vector in all, but read a
+/// matrix that comes from memory more often.
+const CACHED: usize = 4 << 20;
+
 /// Rows begin on cache lines.
 struct Dense {
     values: Aligned,
@@ -162,7 +166,7 @@ impl Operator for Dense {
     }
 
     fn block(&self) -> usize {
-        VECTORS
+        if self.values.len() <= CACHED { VECTORS } else { 2 * VECTORS }
     }
 
     fn gram(&self, x: &[f32], out: &mut [f32]) {
