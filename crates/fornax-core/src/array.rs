@@ -7,6 +7,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
+use crate::prefetch::prefetch;
 use crate::{Error, Result};
 
 /// A row-major array of `f32`, `i32` or scaled bytes.
@@ -153,6 +154,18 @@ impl Array {
         with_values!(self, |values, to| values.iter().map(|&x| to(x)).collect())
     }
 
+    /// The elements as `f32`, without a copy where they are stored so and nobody else holds them.
+    pub fn into_f32(mut self) -> Vec<f32> {
+        let len = self.len();
+        if let Values::F32(values) = &mut self.values
+            && values.len() == len
+            && let Some(values) = Arc::get_mut(values)
+        {
+            return std::mem::take(values);
+        }
+        self.to_f32()
+    }
+
     /// The elements as `i32`, copied; floats are truncated.
     pub fn to_i32(&self) -> Vec<i32> {
         match &self.values {
@@ -199,9 +212,15 @@ impl Array {
     }
 
     fn take<T: Copy>(&self, values: &[T], indices: &[usize]) -> Vec<T> {
+        /// Numbers of the next row that are fetched ahead; behind them the machine guesses right.
+        const AHEAD: usize = 1024;
         let width = self.row_len();
         let mut out = Vec::with_capacity(indices.len() * width);
-        for &row in indices {
+        for (at, &row) in indices.iter().enumerate() {
+            if let Some(&next) = indices.get(at + 1) {
+                let next = values.as_ptr().wrapping_add(self.start + next * width);
+                prefetch(next.cast(), width.min(AHEAD) * size_of::<T>() / size_of::<f32>());
+            }
             let from = self.start + row * width;
             out.extend_from_slice(&values[from..from + width]);
         }
@@ -292,6 +311,20 @@ where
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn numbers_that_nobody_else_holds_are_given_away_without_a_copy() {
+        let array = Array::from_vec([2, 2], vec![1.0, 2.0, 3.0, 4.0]).unwrap();
+        let place = array.as_f32().unwrap().as_ptr();
+        let shared = array.clone().into_f32();
+        assert!(shared == [1.0, 2.0, 3.0, 4.0] && shared.as_ptr() != place);
+        let view = array.rows(1..2);
+        assert_eq!(view.clone().into_f32(), [3.0, 4.0]);
+        drop(view);
+        let given = array.into_f32();
+        assert!(given == shared && given.as_ptr() == place);
+        assert_eq!(Array::from_i32([1], vec![7]).unwrap().into_f32(), [7.0]);
+    }
 
     #[test]
     fn bridges_keep_row_major_order_whatever_the_layout() {

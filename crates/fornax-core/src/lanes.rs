@@ -38,6 +38,10 @@ pub(crate) trait Lanes: Copy {
     unsafe fn add(self, other: Self) -> Self;
     unsafe fn subtract(self, other: Self) -> Self;
     unsafe fn multiply(self, by: Self) -> Self;
+    unsafe fn divide(self, by: Self) -> Self;
+    /// The square root, within a unit in the last place; of numbers below `f32::MIN_POSITIVE` it may be that of
+    /// `f32::MIN_POSITIVE`, and of infinity that of `f32::MAX`.
+    unsafe fn root(self) -> Self;
     /// Negative numbers become 0; NaN stays.
     unsafe fn rectified(self) -> Self;
     /// The sum over the lanes of each of eight vectors.
@@ -157,6 +161,14 @@ impl Lanes for [f32; 8] {
         std::array::from_fn(|lane| self[lane] * by[lane])
     }
     #[inline(always)]
+    unsafe fn divide(self, by: Self) -> Self {
+        std::array::from_fn(|lane| self[lane] / by[lane])
+    }
+    #[inline(always)]
+    unsafe fn root(self) -> Self {
+        self.map(f32::sqrt)
+    }
+    #[inline(always)]
     unsafe fn sums(eight: [Self; 8], to: *mut f32) {
         unsafe { to.cast::<Self>().write_unaligned(eight.map(|lanes| lanes.into_iter().sum())) };
     }
@@ -206,7 +218,7 @@ shared!(shared_256, __m256, ymm_reg, "avx2,fma");
 macro_rules! x86_lanes {
     (
         $vector:ident, $len:literal, $registers:literal, $set1:ident, $load:ident, $store:ident, $fma:ident,
-        $add:ident, $sub:ident, $mul:ident, $max:ident, $zero:ident, $shared:ident, { $($parts:tt)* }
+        $add:ident, $sub:ident, $mul:ident, $div:ident, $max:ident, $zero:ident, $shared:ident, { $($parts:tt)* }
     ) => {
         impl Lanes for std::arch::x86_64::$vector {
             const LEN: usize = $len;
@@ -253,6 +265,10 @@ macro_rules! x86_lanes {
                 unsafe { std::arch::x86_64::$mul(self, by) }
             }
             #[inline(always)]
+            unsafe fn divide(self, by: Self) -> Self {
+                unsafe { std::arch::x86_64::$div(self, by) }
+            }
+            #[inline(always)]
             unsafe fn rectified(self) -> Self {
                 // The second operand is the result where one is NaN.
                 unsafe { std::arch::x86_64::$max(Self::zero(), self) }
@@ -274,6 +290,7 @@ x86_lanes!(
     _mm512_add_ps,
     _mm512_sub_ps,
     _mm512_mul_ps,
+    _mm512_div_ps,
     _mm512_max_ps,
     _mm512_setzero_ps,
     shared_512,
@@ -285,6 +302,19 @@ x86_lanes!(
         #[inline(always)]
         unsafe fn store_part(self, at: *mut f32, len: usize) {
             unsafe { std::arch::x86_64::_mm512_mask_storeu_ps(at, first_lanes(len), self) }
+        }
+        #[inline(always)]
+        unsafe fn root(self) -> Self {
+            use std::arch::x86_64::*;
+            // Newton's step from an estimate of 14 bits, so that the divider is free for what divides.
+            unsafe {
+                let x = _mm512_max_ps(self, _mm512_set1_ps(f32::MIN_POSITIVE));
+                let x = _mm512_min_ps(x, _mm512_set1_ps(f32::MAX));
+                let inverse = _mm512_rsqrt14_ps(x);
+                let root = _mm512_mul_ps(x, inverse);
+                let left = _mm512_fnmadd_ps(root, inverse, _mm512_set1_ps(1.0));
+                _mm512_fmadd_ps(_mm512_mul_ps(root, _mm512_set1_ps(0.5)), left, root)
+            }
         }
         #[inline(always)]
         unsafe fn sums(eight: [Self; 8], to: *mut f32) {
@@ -341,10 +371,15 @@ x86_lanes!(
     _mm256_add_ps,
     _mm256_sub_ps,
     _mm256_mul_ps,
+    _mm256_div_ps,
     _mm256_max_ps,
     _mm256_setzero_ps,
     shared_256,
     {
+        #[inline(always)]
+        unsafe fn root(self) -> Self {
+            unsafe { std::arch::x86_64::_mm256_sqrt_ps(self) }
+        }
         #[inline(always)]
         unsafe fn sums(eight: [Self; 8], to: *mut f32) {
             use std::arch::x86_64::*;

@@ -44,7 +44,13 @@ impl<B: Burn> DynTensor<B> {
 
     /// A host array on the device.
     pub fn from_array(array: &Array, device: &B::Device) -> Self {
-        Self::from_vec(array.to_f32(), array.shape(), device)
+        Self::from_owned_array(array.clone(), device)
+    }
+
+    /// [`Self::from_array`], without a copy if nobody else holds the array and the device is the host.
+    pub fn from_owned_array(array: Array, device: &B::Device) -> Self {
+        let shape = array.shape().to_vec();
+        Self::from_vec(array.into_f32(), &shape, device)
     }
 
     /// Every element `value`.

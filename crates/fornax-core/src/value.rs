@@ -33,12 +33,17 @@ enum Data<B: Backend> {
 impl<B: Backend> Value<B> {
     /// A host array on the device; integers become indices.
     pub fn from_array(array: &Array, device: &B::Device) -> Self {
+        Self::from_owned_array(array.clone(), device)
+    }
+
+    /// [`Self::from_array`], as [`DynTensor::from_owned_array`] without a copy where there need be none.
+    pub fn from_owned_array(array: Array, device: &B::Device) -> Self {
         if array.is_integer() {
             let values = array.to_i32();
             let range = values.iter().copied().min().zip(values.iter().copied().max());
             Self { range, ..Indices::from_vec(values, array.shape(), device).into() }
         } else {
-            DynTensor::from_array(array, device).into()
+            DynTensor::from_owned_array(array, device).into()
         }
     }
 

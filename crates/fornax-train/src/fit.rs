@@ -280,7 +280,7 @@ impl<B: Backend> Model<B> {
     fn evaluate_checked(&self, dataset: &Dataset, batch_size: usize) -> Result<Logs> {
         let mut tracker = Tracker::new(self);
         for batch in Batches::new(dataset, batch_size)?.epoch(0) {
-            tracker.update(&self.test_step(&batch?)?)?;
+            tracker.update(&self.test_step(batch?)?)?;
         }
         tracker.logs()
     }
@@ -390,13 +390,14 @@ impl<B: Backend> Session<'_, B> {
         let (clock, mut samples) = (Instant::now(), 0);
         for batch in batches.epoch_from(epoch as u64, start.batch).take(steps.saturating_sub(start.batch)) {
             let batch = batch?;
-            let outcome = self.model.train_step(&batch, self.class_weight.as_ref())?;
+            let index = batch.index;
+            let outcome = self.model.train_step(batch, self.class_weight.as_ref())?;
             tracker.update(&outcome)?;
             samples += outcome.samples;
             self.progress.step(&tracker)?;
             let loss = tracker.loss();
-            self.each(|callback, model| callback.on_batch_end(batch.index, loss, model))?;
-            let next = Position { epoch, batch: batch.index + 1 };
+            self.each(|callback, model| callback.on_batch_end(index, loss, model))?;
+            let next = Position { epoch, batch: index + 1 };
             let pressed = self.interruptible && interrupt::pressed();
             if let Some(backup) = &self.backup
                 && (pressed || backup.is_due(next.batch))

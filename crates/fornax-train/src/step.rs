@@ -27,16 +27,18 @@ struct Placed<B: Backend> {
 }
 
 impl<B: Backend> Placed<B> {
-    fn new(batch: &Batch, class_weight: Option<&ClassWeight>, device: &B::Device) -> Result<Self> {
-        let place = |arrays: &[Array]| arrays.iter().map(|array| Value::from_array(array, device)).collect();
-        let weight = match (class_weight, &batch.sample_weight) {
+    fn new(batch: Batch, class_weight: Option<&ClassWeight>, device: &B::Device) -> Result<Self> {
+        let place = |arrays: Vec<Array>| {
+            arrays.into_iter().map(|array| Value::from_owned_array(array, device)).collect()
+        };
+        let weight = match (class_weight, batch.sample_weight) {
             (Some(classes), given) => Some(classes.weigh(&batch.targets[0], given.as_ref())?),
-            (None, given) => given.clone(),
+            (None, given) => given,
         };
         Ok(Self {
-            inputs: place(&batch.inputs),
-            targets: place(&batch.targets),
-            weight: weight.map(|weight| DynTensor::from_array(&weight, device)),
+            inputs: place(batch.inputs),
+            targets: place(batch.targets),
+            weight: weight.map(|weight| DynTensor::from_owned_array(weight, device)),
         })
     }
 }
@@ -45,7 +47,7 @@ impl<B: Backend> Model<B> {
     /// One training step; the weights are in their place again afterwards, on errors too.
     pub(crate) fn train_step(
         &mut self,
-        batch: &Batch,
+        batch: Batch,
         class_weight: Option<&ClassWeight>,
     ) -> Result<Outcome<B>> {
         let placed = Placed::new(batch, class_weight, self.network.device())?;
@@ -88,7 +90,8 @@ impl<B: Backend> Model<B> {
     }
 
     /// The loss and the outputs of a batch, without training.
-    pub(crate) fn test_step(&self, batch: &Batch) -> Result<Outcome<B>> {
+    pub(crate) fn test_step(&self, batch: Batch) -> Result<Outcome<B>> {
+        let samples = batch.len();
         let placed = Placed::new(batch, None, self.network.device())?;
         let outputs = self.network.infer(placed.inputs)?;
         let parts = self.compiled.losses(&placed.targets, &outputs, placed.weight.as_ref())?;
@@ -98,7 +101,7 @@ impl<B: Backend> Model<B> {
                 loss = loss.add(regularizer.penalty(weight.clone())?);
             }
         }
-        Ok(Outcome { loss, parts, targets: placed.targets, outputs, samples: batch.len() })
+        Ok(Outcome { loss, parts, targets: placed.targets, outputs, samples })
     }
 
     /// One step of gradient descent on one batch; returns the loss and the metrics of this batch.
@@ -108,7 +111,7 @@ impl<B: Backend> Model<B> {
     pub fn train_on_batch(&mut self, dataset: &Dataset) -> Result<Logs> {
         let batch = whole(dataset)?;
         self.check_targets(dataset)?;
-        let outcome = self.train_step(&batch, None)?;
+        let outcome = self.train_step(batch, None)?;
         self.logs_of(&outcome)
     }
 
@@ -119,7 +122,7 @@ impl<B: Backend> Model<B> {
     pub fn test_on_batch(&self, dataset: &Dataset) -> Result<Logs> {
         let batch = whole(dataset)?;
         self.check_targets(dataset)?;
-        let outcome = self.test_step(&batch)?;
+        let outcome = self.test_step(batch)?;
         self.logs_of(&outcome)
     }
 

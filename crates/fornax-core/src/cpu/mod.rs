@@ -1,6 +1,7 @@
 //! The CPU kernels, loops over slices that NdArray and Flex share, and what binds them to the two backends.
 
 mod activation;
+mod adam;
 mod attention;
 mod bag_classifier;
 mod conv;

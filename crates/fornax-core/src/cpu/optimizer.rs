@@ -1,5 +1,6 @@
 //! Adam and plain SGD in one pass in place; the other rules run by Burn's operations.
 
+use super::adam::{Rates, adam};
 use super::embedding::{AHEAD, row_numbers};
 use super::host::HostTensor;
 use super::impl_for_cpu;
@@ -7,18 +8,6 @@ use super::tasks::{MOVE, each};
 use crate::ops::{OptimizerOps, Slots, UpdateRule, optimizer};
 use crate::prefetch::prefetch_row;
 use crate::{DynTensor, Indices};
-
-simd_fn! {
-    /// `m += (1 - b1)(g - m)`, `v += (1 - b2)(g² - v)`, `w -= alpha m / (sqrt v + eps)`.
-    fn adam(w: &mut [f32], m: &mut [f32], v: &mut [f32], g: &[f32], rates: [f32; 4]) {
-        let [alpha, first, second, epsilon] = rates;
-        for (((w, m), v), &g) in w.iter_mut().zip(m).zip(v).zip(g) {
-            *m += (g - *m) * first;
-            *v += (g * g - *v) * second;
-            *w -= alpha * *m / (v.sqrt() + epsilon);
-        }
-    }
-}
 
 simd_fn! {
     /// `w -= alpha g`.
@@ -34,9 +23,11 @@ const PART: usize = 1 << 15;
 const ROWS: usize = 256;
 
 /// The rates that [`adam`] takes at step `t`.
-fn adam_rates([beta_1, beta_2, epsilon]: [f64; 3], alpha: f64, t: u64) -> [f32; 4] {
+fn adam_rates([beta_1, beta_2, epsilon]: [f64; 3], alpha: f64, t: u64) -> Rates {
     let corrected = alpha * (1.0 - beta_2.powf(t as f64)).sqrt() / (1.0 - beta_1.powf(t as f64));
-    [corrected, 1.0 - beta_1, 1.0 - beta_2, epsilon].map(|rate| rate as f32)
+    let [alpha, first, second, epsilon] =
+        [corrected, 1.0 - beta_1, 1.0 - beta_2, epsilon].map(|rate| rate as f32);
+    Rates { alpha, first, second, epsilon }
 }
 
 impl_for_cpu!(OptimizerOps {

@@ -22,7 +22,8 @@ pub use operator::SvdInput;
 /// values are then those of `A` within the space found, so that their error is of the order of the residual's square.
 ///
 /// Defaults: seed 0, tolerance 1e-4, at most 1000 products with a block of vectors (16 where the matrix is sparse; where it
-/// is dense 4, or 8 if it has more than 4 million entries). The sign rule: of each column of `V` the entry of the largest absolute value (of equal ones the first) is positive.
+/// is dense 4, or 8 if it has more than 4 million entries). The sign rule: of each column of `V` the entry of the largest
+/// absolute value (of equal ones the first) is positive.
 ///
 /// ```
 /// use fornax_core::Array;
@@ -186,7 +187,7 @@ impl TruncatedSvd {
         let mut basis = Basis::new(n, capacity, block, operator.block());
         basis.append_random(&mut random)?;
         // The decomposition of the projected matrix costs as much as some products with a small matrix, so that there is none before
-        // the end that the last two let expect, unless products are dear.
+        // the end that the last one lets expect, unless products are dear.
         let (mut last, mut expected) = (Look { product: 0, excess: -self.tolerance.ln() }, usize::MAX);
         for product in 1..=self.max_products {
             basis.step(operator)?;
@@ -241,7 +242,8 @@ struct Look {
 }
 
 impl Look {
-    /// After which product the residual may reach the tolerance, if it falls no slower than since the last look and than by `rate`.
+    /// After which product the residual may reach the tolerance, if it falls no slower than since the last look and than by
+    /// `rate`.
     fn expected_end(&self, last: &Self, rate: f64) -> usize {
         let before = (last.excess - self.excess) / (self.product - last.product) as f64;
         match rate.max(before) {
@@ -253,8 +255,8 @@ impl Look {
     }
 }
 
-/// By how much, as a logarithm, a product brings the part beside a vector of eigenvalue `wanted` down at least, if the block holds
-/// all between it and `beyond`: the growth of Chebyshev polynomials of the interval `[0, beyond]` (Saad 1980).
+/// By how much, as a logarithm, a product brings down at least what is beside a vector of eigenvalue `wanted`, if the block is as
+/// wide as eigenvalues lie between it and `beyond`: the growth of Chebyshev polynomials beyond `[0, beyond]` (Saad 1980).
 fn chebyshev_rate(wanted: f64, beyond: f64) -> f64 {
     let gap = (wanted - beyond) / beyond.max(f64::MIN_POSITIVE);
     (1.0 + 2.0 * gap.max(0.0)).acosh()

@@ -1,0 +1,186 @@
+//! Adam's step (Kingma and Ba 2015), in one pass in place: `m += (1 - b1)(g - m)`, `v += (1 - b2)(g² - v)`,
+//! `w -= alpha m / (sqrt v + eps)`.
+//!
+//! Four slices are read and three written, and large ones often begin at addresses that end in the same twelve bits. A load
+//! waits for a store before it whose address ends in the same bits, and then takes twice as long in all. So two vectors of each
+//! slice are read before those in front of them are written.
+
+use crate::lanes::{Kernel, Lanes};
+
+/// The rates of a step.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Rates {
+    /// The learning rate, corrected for the moments' start.
+    pub(super) alpha: f32,
+    /// `1 - beta_1`.
+    pub(super) first: f32,
+    /// `1 - beta_2`.
+    pub(super) second: f32,
+    pub(super) epsilon: f32,
+}
+
+/// # Panics
+/// If the slices are not equally long.
+pub(super) fn adam(w: &mut [f32], m: &mut [f32], v: &mut [f32], g: &[f32], rates: Rates) {
+    assert!([m.len(), v.len(), g.len()] == [w.len(); 3], "moments and gradient are the weight's");
+    let (len, g) = (w.len(), g.as_ptr());
+    let (w, m, v) = (w.as_mut_ptr(), m.as_mut_ptr(), v.as_mut_ptr());
+    // SAFETY: each slice has `len` numbers.
+    unsafe { Adam { w, m, v, g, len, rates }.run_widest() }
+}
+
+struct Adam {
+    w: *mut f32,
+    m: *mut f32,
+    v: *mut f32,
+    g: *const f32,
+    len: usize,
+    rates: Rates,
+}
+
+/// A vector of each slice.
+#[derive(Clone, Copy)]
+struct Part<L> {
+    w: L,
+    m: L,
+    v: L,
+    g: L,
+}
+
+// No closures: they would be functions of their own, compiled without the vectors' instructions.
+impl Kernel for Adam {
+    #[inline(always)]
+    unsafe fn run<L: Lanes>(self) {
+        let pair = 2 * L::LEN;
+        let whole = self.len / pair * pair;
+        unsafe {
+            if whole > 0 {
+                let mut next = self.pair::<L>(0);
+                for at in (0..whole).step_by(pair) {
+                    let [first, second] = next;
+                    next = self.pair(if at + pair < whole { at + pair } else { at });
+                    let (first, second) = (self.moved(first), self.moved(second));
+                    self.store(first, at);
+                    self.store(second, at + L::LEN);
+                }
+            }
+            for at in (whole..self.len).step_by(L::LEN) {
+                let len = self.len - at;
+                let part = self.moved(Part {
+                    w: L::load_part(self.w.add(at), len),
+                    m: L::load_part(self.m.add(at), len),
+                    v: L::load_part(self.v.add(at), len),
+                    g: L::load_part(self.g.add(at), len),
+                });
+                part.w.store_part(self.w.add(at), len);
+                part.m.store_part(self.m.add(at), len);
+                part.v.store_part(self.v.add(at), len);
+            }
+        }
+    }
+}
+
+impl Adam {
+    #[inline(always)]
+    unsafe fn pair<L: Lanes>(&self, at: usize) -> [Part<L>; 2] {
+        unsafe { [self.load(at), self.load(at + L::LEN)] }
+    }
+
+    #[inline(always)]
+    unsafe fn load<L: Lanes>(&self, at: usize) -> Part<L> {
+        unsafe {
+            Part {
+                w: L::load(self.w.add(at)),
+                m: L::load(self.m.add(at)),
+                v: L::load(self.v.add(at)),
+                g: L::load(self.g.add(at)),
+            }
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn store<L: Lanes>(&self, part: Part<L>, at: usize) {
+        unsafe {
+            part.w.store(self.w.add(at));
+            part.m.store(self.m.add(at));
+            part.v.store(self.v.add(at));
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn moved<L: Lanes>(&self, Part { w, m, v, g }: Part<L>) -> Part<L> {
+        unsafe {
+            let Rates { alpha, first, second, epsilon } = &self.rates;
+            let m = g.subtract(m).multiply_add(L::splat(first), m);
+            let v = g.multiply(g).subtract(v).multiply_add(L::splat(second), v);
+            let by = v.root().add(L::splat(epsilon));
+            Part { w: w.subtract(L::splat(alpha).multiply(m).divide(by)), m, v, g }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Philox;
+
+    const RATES: Rates = Rates { alpha: 1e-2, first: 0.1, second: 0.01, epsilon: 1e-7 };
+
+    /// Steps by vectors `L` and by a loop in `f64`, on slices that end where their numbers end.
+    fn check<L: Lanes>() {
+        let mut random = Philox::new(1);
+        for len in (0..=70).chain([513]) {
+            let mut numbers = |scale: f32| (0..len).map(|_| scale * random.normal()).collect::<Vec<f32>>();
+            let (mut w, mut m, mut v, mut g) = (numbers(1.0), numbers(0.1), numbers(1e-3), numbers(1.0));
+            v.iter_mut().for_each(|x| *x = x.abs());
+            for at in (0..len).step_by(5) {
+                (m[at], v[at], g[at]) = (0.0, 0.0, 0.0);
+            }
+            let before = [&w, &m, &v].map(|x| x.clone());
+            // SAFETY: each slice has `len` numbers; the caller knows the instructions.
+            unsafe {
+                let (w, m, v) = (w.as_mut_ptr(), m.as_mut_ptr(), v.as_mut_ptr());
+                Adam { w, m, v, g: g.as_ptr(), len, rates: RATES }.run::<L>();
+            }
+            for at in 0..len {
+                let [weight, first, second] = before.each_ref().map(|x| f64::from(x[at]));
+                let gradient = f64::from(g[at]);
+                let first = first + 0.1 * (gradient - first);
+                let second = second + 0.01 * (gradient * gradient - second);
+                let wanted = [weight - 1e-2 * first / (second.sqrt() + 1e-7), first, second];
+                for (found, wanted) in [w[at], m[at], v[at]].into_iter().zip(wanted) {
+                    assert!(
+                        (f64::from(found) - wanted).abs() <= 1e-6 * wanted.abs().max(0.1),
+                        "{found}, wanted {wanted}"
+                    );
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn steps_are_those_of_a_loop_by_any_vectors() {
+        check::<[f32; 8]>();
+        #[cfg(target_arch = "x86_64")]
+        {
+            if std::is_x86_feature_detected!("avx2") && std::is_x86_feature_detected!("fma") {
+                check::<std::arch::x86_64::__m256>();
+            }
+            if std::is_x86_feature_detected!("avx512f") {
+                check::<std::arch::x86_64::__m512>();
+            }
+        }
+    }
+
+    #[test]
+    fn extreme_gradients() {
+        // Squares that vanish and that overflow, and what is no number.
+        for (gradient, finite) in [(0.0, true), (1e-30, true), (1e30, true), (f32::NAN, false)] {
+            let (mut w, mut m, mut v) = ([1.0; 40], [0.0; 40], [0.0; 40]);
+            for _ in 0..2 {
+                adam(&mut w, &mut m, &mut v, &[gradient; 40], RATES);
+            }
+            assert!(w.iter().all(|w| w.is_finite() == finite), "{gradient}: {}", w[0]);
+        }
+    }
+}
