@@ -40,7 +40,7 @@ pub(crate) trait Lanes: Copy {
     unsafe fn multiply(self, by: Self) -> Self;
     unsafe fn divide(self, by: Self) -> Self;
     /// The square root, within a unit in the last place; of numbers below `f32::MIN_POSITIVE` it may be that of
-    /// `f32::MIN_POSITIVE`, and of infinity that of `f32::MAX`.
+    /// `f32::MIN_POSITIVE`, and of infinity NaN.
     unsafe fn root(self) -> Self;
     /// Negative numbers become 0; NaN stays.
     unsafe fn rectified(self) -> Self;
@@ -308,8 +308,8 @@ x86_lanes!(
             use std::arch::x86_64::*;
             // Newton's step from an estimate of 14 bits, so that the divider is free for what divides.
             unsafe {
-                let x = _mm512_max_ps(self, _mm512_set1_ps(f32::MIN_POSITIVE));
-                let x = _mm512_min_ps(x, _mm512_set1_ps(f32::MAX));
+                // The second operand is the result where one is NaN.
+                let x = _mm512_max_ps(_mm512_set1_ps(f32::MIN_POSITIVE), self);
                 let inverse = _mm512_rsqrt14_ps(x);
                 let root = _mm512_mul_ps(x, inverse);
                 let left = _mm512_fnmadd_ps(root, inverse, _mm512_set1_ps(1.0));

@@ -174,8 +174,8 @@ mod tests {
 
     #[test]
     fn extreme_gradients() {
-        // Squares that vanish and that overflow, and what is no number.
-        for (gradient, finite) in [(0.0, true), (1e-30, true), (1e30, true), (f32::NAN, false)] {
+        // Squares that vanish and that overflow, and what is no number: none of it is hidden.
+        for (gradient, finite) in [(0.0, true), (1e-30, true), (1e30, false), (f32::NAN, false)] {
             let (mut w, mut m, mut v) = ([1.0; 40], [0.0; 40], [0.0; 40]);
             for _ in 0..2 {
                 adam(&mut w, &mut m, &mut v, &[gradient; 40], RATES);
