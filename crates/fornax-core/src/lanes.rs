@@ -394,3 +394,22 @@ x86_lanes!(
         }
     }
 );
+
+/// Runs a generic check by each kind of vectors that the machine has.
+#[cfg(test)]
+macro_rules! by_any_vectors {
+    ($check:ident) => {
+        $check::<[f32; 8]>();
+        #[cfg(target_arch = "x86_64")]
+        {
+            if std::is_x86_feature_detected!("avx2") && std::is_x86_feature_detected!("fma") {
+                $check::<std::arch::x86_64::__m256>();
+            }
+            if std::is_x86_feature_detected!("avx512f") {
+                $check::<std::arch::x86_64::__m512>();
+            }
+        }
+    };
+}
+#[cfg(test)]
+pub(crate) use by_any_vectors;

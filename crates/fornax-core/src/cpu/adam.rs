@@ -123,6 +123,7 @@ impl Adam {
 mod tests {
     use super::*;
     use crate::Philox;
+    use crate::lanes::by_any_vectors;
 
     const RATES: Rates = Rates { alpha: 1e-2, first: 0.1, second: 0.01, epsilon: 1e-7 };
 
@@ -160,16 +161,7 @@ mod tests {
 
     #[test]
     fn steps_are_those_of_a_loop_by_any_vectors() {
-        check::<[f32; 8]>();
-        #[cfg(target_arch = "x86_64")]
-        {
-            if std::is_x86_feature_detected!("avx2") && std::is_x86_feature_detected!("fma") {
-                check::<std::arch::x86_64::__m256>();
-            }
-            if std::is_x86_feature_detected!("avx512f") {
-                check::<std::arch::x86_64::__m512>();
-            }
-        }
+        by_any_vectors!(check);
     }
 
     #[test]

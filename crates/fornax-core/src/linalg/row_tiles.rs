@@ -246,6 +246,7 @@ impl Tile for Add<'_> {
 mod tests {
     use super::*;
     use crate::Philox;
+    use crate::lanes::by_any_vectors;
 
     /// Whole tiles and less, in rows that end where the slice ends.
     fn check<L: Lanes>() {
@@ -294,15 +295,6 @@ mod tests {
 
     #[test]
     fn tiles_are_those_of_loops_by_any_vectors() {
-        check::<[f32; 8]>();
-        #[cfg(target_arch = "x86_64")]
-        {
-            if std::is_x86_feature_detected!("avx2") && std::is_x86_feature_detected!("fma") {
-                check::<std::arch::x86_64::__m256>();
-            }
-            if std::is_x86_feature_detected!("avx512f") {
-                check::<std::arch::x86_64::__m512>();
-            }
-        }
+        by_any_vectors!(check);
     }
 }
