@@ -273,6 +273,21 @@ fn models_of_ratings_are_compared() {
         let row = table.lines().find(|line| line.starts_with(&format!("{model} "))).unwrap();
         row[..row.rfind(' ').unwrap()].to_owned()
     };
+    // RMSE with the lowest and the highest one, then MAE alike.
+    let figures = |options: &str| -> Vec<f64> {
+        let table = fornax(folder, &format!("{command} --models als {options}")).unwrap();
+        let figures = row(&table, "als").replace(['[', ']'], " ");
+        figures.split_whitespace().skip(1).map(|figure| figure.parse().unwrap()).collect()
+    };
+    let one = [3, 4].map(|seed| figures(&format!("--seed {seed} --seeds 1")));
+    let both = figures("--seed 3 --seeds 2");
+    for at in [0, 3] {
+        let [a, b] = [one[0][at], one[1][at]];
+        assert!(a != b && [one[0][at + 1], one[0][at + 2]] == [a, a], "{one:?}");
+        assert!((both[at] - (a + b) / 2.0).abs() <= 1e-4, "{both:?} beside {one:?}");
+        assert_eq!([both[at + 1], both[at + 2]], [a.min(b), a.max(b)]);
+    }
+    assert!(fornax(folder, &format!("{command} --seeds 0")).unwrap_err().contains("0 is not in 1..=1000"));
     assert_eq!(row(&set, "als"), row(&table, "als"));
     assert_ne!(row(&set, "knn"), row(&table, "knn"));
     let error = fornax(folder, &format!("{command} --models ials")).unwrap_err();

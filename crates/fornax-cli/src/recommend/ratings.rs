@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use clap::Args;
-use fornax::recommend::{RatingReport, Split};
+use fornax::recommend::RatingReport;
 use fornax::{Error, Result};
 
 use super::input::Input;
@@ -19,7 +19,10 @@ pub(super) struct Ratings {
     /// Parts, each of which is held out once.
     #[arg(long, default_value_t = 5)]
     folds: usize,
-    /// The seed of the parts and of what models draw.
+    /// Cross-validations to average over, with the seeds SEED, SEED + 1, ...
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u64).range(1..=1000))]
+    seeds: u64,
+    /// The first seed of the parts and of what models draw.
     #[arg(long, default_value_t = 0)]
     seed: u64,
     /// Models of ratings, with commas between; all of them if none is named.
@@ -39,24 +42,40 @@ impl Ratings {
         check_assigned(&self.set, &self.models)?;
         let log = self.input.read()?;
         self.models.iter().try_for_each(|kind| kind.check(&assigned(&self.set, *kind), &log))?;
-        let folds: Vec<Split> = log.folds(self.folds, self.seed)?.collect::<Result<_>>()?;
         println!(
-            "{} ratings, {} folds; all held-out ones, unknown users and items too",
+            "{} ratings, {} folds; all held-out ones, unknown users and items too; means of {} \
+             cross-validations with the lowest and the highest of them",
             log.len(),
-            self.folds
+            self.folds,
+            self.seeds
         );
-        println!("{:<14}{:>8}{:>8}{:>10}", "model", "RMSE", "MAE", "seconds");
+        println!("{:<14}{:>24}{:>24}{:>9}", "model", "RMSE", "MAE", "seconds");
         for kind in &self.models {
             let settings = assigned(&self.set, *kind);
             let clock = Instant::now();
-            let reports = folds.iter().map(|split| {
-                let model = kind.fit_ratings(&settings, &split.train, self.seed)?;
-                Ok(RatingReport::of(&*model, split)?.all())
+            let errors = (0..self.seeds).map(|run| {
+                let seed = self.seed.wrapping_add(run);
+                let reports = log.folds(self.folds, seed)?.map(|split| {
+                    let split = split?;
+                    let model = kind.fit_ratings(&settings, &split.train, seed)?;
+                    Ok(RatingReport::of(&*model, &split)?.all())
+                });
+                let reports = reports.collect::<Result<Vec<_>>>()?;
+                Ok([
+                    mean(reports.iter().map(|errors| errors.rmse())),
+                    mean(reports.iter().map(|errors| errors.mae())),
+                ])
             });
-            let reports = reports.collect::<Result<Vec<_>>>()?;
-            let rmse = mean(reports.iter().map(|errors| errors.rmse()));
-            let mae = mean(reports.iter().map(|errors| errors.mae()));
-            println!("{kind:<14}{rmse:>8.4}{mae:>8.4}{:>10.2}", clock.elapsed().as_secs_f64());
+            let errors = errors.collect::<Result<Vec<_>>>()?;
+            let seconds = clock.elapsed().as_secs_f64() / errors.len() as f64;
+            print!("{kind:<14}");
+            for metric in [0, 1] {
+                let values = errors.iter().map(|errors| errors[metric]);
+                let low = values.clone().fold(f64::INFINITY, f64::min);
+                let high = values.clone().fold(0.0, f64::max);
+                print!("{:>24}", format!("{:.4} [{low:.4} {high:.4}]", mean(values)));
+            }
+            println!("{seconds:>9.2}");
         }
         Ok(())
     }
