@@ -1,6 +1,9 @@
 //! The `fornax` command: demos of the listings, data sets, text classifiers, word vectors, recommenders, backends.
 #![forbid(unsafe_code)]
 
+#[macro_use]
+mod output;
+
 mod data;
 mod demo;
 mod device;

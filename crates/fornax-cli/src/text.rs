@@ -11,6 +11,7 @@ use fornax::prelude::*;
 use fornax::{Error, Result};
 
 use crate::device::{Job, dispatch};
+use crate::output::written;
 
 #[derive(Args)]
 pub(crate) struct Options {
@@ -301,10 +302,10 @@ impl Job for Predicting<'_> {
                 .take(self.k)
                 .map(|&class| format!("{}\t{:.4}", names[class], row[class]))
                 .collect();
-            writeln!(out, "{}", best.join("\t"))
-                .map_err(|error| Error::io("standard output", "write", error))?;
+            written(writeln!(out, "{}", best.join("\t")));
         }
-        out.flush().map_err(|error| Error::io("standard output", "write", error))
+        written(out.flush());
+        Ok(())
     }
 }
 
