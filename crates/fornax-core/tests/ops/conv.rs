@@ -197,9 +197,10 @@ impl Case {
         let y = B::pool(whole.clone(), pool, PoolKind::Max);
         let found = B::conv_pool(x.clone(), kernel.clone(), Some(bias.clone()), form);
         assert_eq!(found.shape(), y.shape());
-        assert_eq!(found.to_vec(), y.to_vec(), "{}", place("maxima"));
+        // Behind the last window nothing is computed, so that another kernel may be worth it.
+        assert_close(&found.to_vec(), &y.to_vec(), 2e-5, &place("maxima"));
         let (kept, before) = B::conv_pool_kept(x.clone(), kernel.clone(), Some(bias.clone()), form);
-        assert_eq!(kept.to_vec(), y.to_vec(), "{}", place("maxima beside places"));
+        assert_eq!(kept.to_vec(), found.to_vec(), "{}", place("maxima beside places"));
         let apart = pool.size.iter().zip(&pool.stride).all(|(size, stride)| size <= stride);
         let fits = pool.size.iter().product::<usize>() <= 256;
         let is_fused = apart && fits && activation != Activation::Tanh && !is_oracle::<B>();
@@ -436,14 +437,20 @@ fn large_cases() {
     }
 }
 
-/// Batches of several tasks, images of several blocks, windows of more pixels than a byte counts.
+/// Batches of several tasks, images of several blocks, windows of more pixels than a byte counts, transformed tiles of which those
+/// behind the last window are left out.
 #[test]
 fn large_pooled_cases() {
     let geometry =
         ConvGeometry { stride: vec![1, 1], dilation: vec![1, 1], padding: vec![(1, 1), (1, 1)], groups: 1 };
-    for (x, filters, size) in
-        [([19, 6, 7, 3], 33, 2), ([9, 45, 44, 1], 17, 2), ([2, 16, 17, 2], 5, 16), ([1, 17, 17, 2], 5, 17)]
-    {
+    for (x, filters, size) in [
+        ([19, 6, 7, 3], 33, 2),
+        ([9, 45, 44, 1], 17, 2),
+        ([2, 16, 17, 2], 5, 16),
+        ([1, 17, 17, 2], 5, 17),
+        ([3, 15, 13, 32], 40, 2),
+        ([2, 11, 18, 16], 33, 4),
+    ] {
         let case = Case { geometry: geometry.clone(), x: x.to_vec(), kernel: vec![3, 3, x[3], filters] };
         for activation in [Activation::Relu, Activation::Linear] {
             let form = case.pooled(activation, &[[size, size, 0, 0]; 2]);

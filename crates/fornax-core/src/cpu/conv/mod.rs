@@ -14,7 +14,8 @@
 //! fewer images than threads are cut into bands of rows (`bands.rs`).
 //!
 //! Maxima over windows that do not overlap are taken of a block at a time, so that the output, which is larger by the size
-//! of a window, is never there as a whole: a training step keeps the maxima and a byte for the place of each.
+//! of a window, is never there as a whole: a training step keeps the maxima and a byte for the place of each. Positions behind
+//! the last window are not computed at all, and nothing goes back through them.
 //!
 //! One to three spatial axes; missing ones are axes of length 1 in front.
 
@@ -55,11 +56,11 @@ fn pooled<B: Host>(
     keep: bool,
 ) -> Option<(DynTensor<B>, Vec<u8>)> {
     let relu = fused(form.activation)?;
-    let shape = form.geometry.output_shape(&x.shape(), &kernel.shape());
+    let plan = Plan::new(&x.shape(), &kernel.shape(), &form.geometry).reached_by(&form.pool);
+    let shape = plan.output_shape(form.pool.size.len());
     let windows = MaxWindows::new(&shape, &form.pool)?;
     let (x, kernel, bias) = (x.clone().standard(), kernel.clone().standard(), bias.cloned());
     let bias = bias.map(HostTensor::standard);
-    let plan = Plan::new(&x.shape(), &kernel.shape(), &form.geometry);
     let bias = bias.as_ref().map(HostTensor::floats);
     let forward = Forward::new(&plan, kernel.floats(), bias, relu);
     let by_bands = by_bands(&forward, x.floats(), &shape, Some(&form.pool), keep);
@@ -73,15 +74,14 @@ fn cotangents<B: Host>(
     kernel: DynTensor<B>,
     dy: DynTensor<B>,
     behind: Behind<'_>,
-    geometry: &ConvGeometry,
+    plan: &Plan,
     want: [bool; 3],
 ) -> [Option<DynTensor<B>>; 3] {
     let (x, kernel, dy) = (x.standard(), kernel.standard(), dy.standard());
     let shapes = [x.shape(), kernel.shape(), vec![kernel.shape()[kernel.rank() - 1]]];
-    let plan = Plan::new(&shapes[0], &shapes[1], geometry);
     let from = Backward { x: x.floats(), kernel: kernel.floats(), dy: dy.floats(), behind };
     let mut shapes = shapes.iter();
-    backward(&plan, &from, want).map(|cotangent| {
+    backward(plan, &from, want).map(|cotangent| {
         let shape = shapes.next().expect("a shape a cotangent");
         cotangent.map(|values| DynTensor::from_floats(values, shape))
     })
@@ -122,9 +122,10 @@ impl_for_cpu!(ConvOps {
         let Some(relu) = fused(activation) else {
             return conv::unfused_backward(x, kernel, y, dy, activation, geometry, want);
         };
+        let plan = Plan::new(&x.shape(), &kernel.shape(), geometry);
         let y = y.standard();
         let behind = if relu { Behind::Relu(y.floats()) } else { Behind::Nothing };
-        cotangents(x, kernel, dy, behind, geometry, want)
+        cotangents(x, kernel, dy, behind, &plan, want)
     }
 
     fn conv_pool(
@@ -166,11 +167,12 @@ impl_for_cpu!(ConvOps {
                 return conv::unpooled_backward(x, kernel, [y, output, dy], form, want);
             }
         };
-        let shape = form.geometry.output_shape(&x.shape(), &kernel.shape());
+        let plan = Plan::new(&x.shape(), &kernel.shape(), &form.geometry).reached_by(&form.pool);
+        let shape = plan.output_shape(form.pool.size.len());
         let windows = MaxWindows::new(&shape, &form.pool).expect("places are kept of such windows alone");
         let (y, relu) = (y.standard(), form.activation == Activation::Relu);
         let behind = Behind::Pool { windows: &windows, y: y.floats(), places: &places, relu };
-        cotangents(x, kernel, dy, behind, &form.geometry, want)
+        cotangents(x, kernel, dy, behind, &plan, want)
     }
 
     fn conv_input(

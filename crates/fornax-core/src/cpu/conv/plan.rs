@@ -7,7 +7,7 @@ use super::super::kept::Kept;
 use super::super::pool::three;
 use super::super::product::Places;
 use super::winograd::Grid;
-use crate::ops::ConvGeometry;
+use crate::ops::{ConvGeometry, Window};
 
 /// Numbers of source and output in a block of images: 256 KiB.
 const BLOCK: usize = 65_536;
@@ -90,6 +90,24 @@ impl Plan {
             before: three(geometry.padding.iter().map(|padding| padding.0), 0),
             groups: geometry.groups,
         }
+    }
+
+    /// The same convolution as far as windows over its output reach: positions behind the last one are left out.
+    pub(super) fn reached_by(mut self, windows: &Window) -> Self {
+        let missing = 3 - windows.size.len();
+        for axis in 0..windows.size.len() {
+            let output = &mut self.output[missing + axis];
+            let count = windows.output_len(axis, *output);
+            if let ((0, 0), 1..) = (windows.padding[axis], count) {
+                *output = (count - 1) * windows.stride[axis] + windows.size[axis];
+            }
+        }
+        self
+    }
+
+    /// `[batch, spatial.., filters]` with so many spatial axes.
+    pub(super) fn output_shape(&self, axes: usize) -> Vec<usize> {
+        [&[self.batch], &self.output[3 - axes..], &[self.filters]].concat()
     }
 
     /// Channels of a group.
