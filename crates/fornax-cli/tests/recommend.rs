@@ -444,6 +444,19 @@ fn faults_are_said() {
         folder_of.contains("--output: found none/m, wanted a file in a folder that exists"),
         "{folder_of}"
     );
+    for output in ["log.csv", "./log.csv"] {
+        let own = fault(&format!("recommend train log.csv --output {output}"));
+        assert!(own.contains(&format!("--output: found {output}, wanted another file")), "{own}");
+    }
+    assert_eq!(std::fs::read_to_string(folder.join("log.csv")).unwrap(), LOG);
+    std::fs::create_dir(folder.join("taken")).unwrap();
+    assert!(
+        fault("recommend train log.csv --output taken")
+            .contains("taken: write: there is something that is no file")
+    );
+    let one = fault("recommend train log.csv --user 1 --output m");
+    assert!(one.contains("field of the item: found that of the user"), "{one}");
+    assert!(fault("recommend ratings log.csv --folds 1").contains("at least 2 are wanted"));
     let large = fault("recommend evaluate m log.csv --leave-out-seen");
     assert!(large.contains("--leave-out-seen: interactions: found none left"), "{large}");
     std::fs::write(folder.join("later.csv"), "cid,milk,2\n").unwrap();

@@ -37,10 +37,24 @@ pub fn find(dir: &Path, names: &[&str]) -> Option<PathBuf> {
     names.iter().flat_map(|name| [dir.join(name), dir.join(format!("{name}.gz"))]).find(|path| path.is_file())
 }
 
-/// Writes `path` through `write`: into a file beside it that is synchronised and takes its name only when all is written.
+/// Where [`write_whole`] writes what is to be found at `path`: there, or where it links to.
 ///
 /// # Errors
-/// If the disk is full or the directory is not writable; a file that was there is then as it was.
+/// If there is something else than a file, as a folder or a device, or a link to nothing.
+pub fn target(path: &Path) -> Result<PathBuf> {
+    let error = |error| Error::io(path, "write", error);
+    let target = if path.is_symlink() { path.canonicalize().map_err(error)? } else { path.into() };
+    if target.exists() && !target.is_file() {
+        return Err(error(io::Error::new(ErrorKind::AlreadyExists, "there is something that is no file")));
+    }
+    Ok(target)
+}
+
+/// Writes `path` through `write`: into a file beside it that is synchronised and takes its name only when all is written. Where it
+/// is a link, the file that it links to is written.
+///
+/// # Errors
+/// If the disk is full or the directory is not writable; a file that was there is then as it was. And as [`target`].
 pub fn write_whole(path: &Path, write: impl FnOnce(&mut dyn WriteSeek) -> io::Result<()>) -> Result<()> {
     write_through(path, |file| file, write)
 }
@@ -51,9 +65,10 @@ fn write_through<W: Write + io::Seek>(
     wrap: impl FnOnce(File) -> W,
     write: impl FnOnce(&mut dyn WriteSeek) -> io::Result<()>,
 ) -> Result<()> {
-    let mut name = path.file_name().unwrap_or_default().to_os_string();
+    let target = target(path)?;
+    let mut name = target.file_name().unwrap_or_default().to_os_string();
     name.push(format!(".{}.partial", std::process::id()));
-    let partial = path.with_file_name(name);
+    let partial = target.with_file_name(name);
     let written = (|| {
         let file = File::create(&partial)?;
         let handle = file.try_clone()?;
@@ -62,7 +77,7 @@ fn write_through<W: Write + io::Seek>(
         writer.flush()?;
         handle.sync_all()
     })();
-    written.and_then(|()| std::fs::rename(&partial, path)).map_err(|error| {
+    written.and_then(|()| std::fs::rename(&partial, &target)).map_err(|error| {
         // The file may never have been made; what matters is the first error.
         let _ = std::fs::remove_file(&partial);
         Error::io(path, "write", error)
@@ -107,6 +122,27 @@ mod tests {
         fn flush(&mut self) -> io::Result<()> {
             self.0.flush()
         }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn links_are_followed_and_what_is_no_file_stays() {
+        let directory = tempfile::tempdir().unwrap();
+        let at = |name: &str| directory.path().join(name);
+        let write = |name: &str| write_whole(&at(name), |writer| writer.write_all(b"new"));
+        std::fs::write(at("file"), "old").unwrap();
+        std::os::unix::fs::symlink("file", at("link")).unwrap();
+        write("link").unwrap();
+        assert!(at("link").is_symlink());
+        assert_eq!(std::fs::read(at("file")).unwrap(), b"new");
+        std::os::unix::fs::symlink("nowhere", at("dangling")).unwrap();
+        std::fs::create_dir(at("folder")).unwrap();
+        let socket = std::os::unix::net::UnixListener::bind(at("socket")).unwrap();
+        for name in ["dangling", "folder", "socket", "none/file", "file/file"] {
+            assert_eq!(write(name).unwrap_err().path(), Some(at(name).as_path()), "{name}");
+        }
+        assert!(at("folder").is_dir() && !at("socket").is_file());
+        drop(socket);
     }
 
     #[test]

@@ -202,7 +202,7 @@ impl<M: StoredModel + Predict, U: Id, I: Id> Recommender<M, U, I> {
     /// ```
     ///
     /// # Errors
-    /// If the user or the item is not known.
+    /// If the user or the item is not known, or the rating is not finite, because the file of the model is damaged.
     pub fn predict<Q, R>(&self, user: &Q, item: &R) -> Result<f32>
     where
         U: Borrow<Q>,
@@ -210,7 +210,15 @@ impl<M: StoredModel + Predict, U: Id, I: Id> Recommender<M, U, I> {
         Q: Display + Eq + Hash + ?Sized,
         R: Display + Eq + Hash + ?Sized,
     {
-        Ok(self.model.predict(Some(self.users.expect(user)?), Some(self.items.expect(item)?)))
+        let rating = self.model.predict(Some(self.users.expect(user)?), Some(self.items.expect(item)?));
+        match rating.is_finite() {
+            true => Ok(rating),
+            false => Err(Error::data(
+                format!("rating of {item} by {user}"),
+                rating,
+                "a model whose numbers are finite",
+            )),
+        }
     }
 }
 

@@ -49,10 +49,22 @@ fn faults_name_line_and_value() {
         ("1,a,5,0\n2,b,x,0\n", "log.txt: line 2, value: found \"x\", wanted a finite number"),
         ("1,a,NaN,0\n", "log.txt: line 1, value: found \"NaN\", wanted a finite number"),
         ("1,a,1,0\n\n1,b,-2.5,0\n", "log.txt: line 3, value: found -2.5, wanted 0 or more"),
-        ("1,a,1e39,0\n", "log.txt: line 1: value: found inf, wanted a finite number"),
+        ("1,a,1e39,0\n", "log.txt: line 1, value: found 1e39, wanted a number of 32 bits"),
         ("1,a,1,late\n", "log.txt: line 1, time: found \"late\", wanted a finite number"),
         ("4294967296,a,1,0\n", "log.txt: line 1, user: found \"4294967296\", wanted an id of type u32"),
-        ("1,,1,0\n", "log.txt: line 1, item: found \"\", wanted an id of type alloc::string::String"),
+        ("1,,1,0\n", "log.txt: line 1, item: found \"\", wanted an id"),
+        (
+            "1,a,1,0\n2,\"b,1,0\n3,c,1,0\n",
+            "log.txt: line 2: found a quote that nothing closes, wanted one behind the field, too",
+        ),
+        (
+            "1,a,1,0\r2,b,1,0\r",
+            "log.txt: line 1: found a carriage return alone, wanted lines that end with a line feed",
+        ),
+        (
+            "1,\"a\",1,0\r2,b,1,0\n",
+            "log.txt: line 1: found a carriage return alone, wanted lines that end with a line feed",
+        ),
         ("1,a,1\n", "log.txt: line 1: found 3 fields, wanted at least 4 with \",\" between"),
         ("", "log.txt: log: found no interaction, wanted at least one"),
     ];
@@ -60,6 +72,15 @@ fn faults_name_line_and_value() {
         assert_eq!(fault(&schema, text), wanted);
     }
     assert!(parse(&schema.clone().signed(true), b"1,a,-2.5,0\n").is_ok());
+    let stray = b"1,5\" a,1,0\n2,b,1,1.0\r\n3,\"c\r\"\"\n\",1,0\n4,5\",1,0\n";
+    let stray = parse(&schema, stray).unwrap();
+    assert_eq!(
+        stray.items().as_slice(),
+        ["5\" a", "b", "c\r\"", "5\""],
+        "quotes within fields, returns within quotes"
+    );
+    let twice = fault(&Delimited::csv().item("a").user("a"), "a,b\n1,2\n");
+    assert_eq!(twice, "field of the item: found that of the user, wanted another one");
     let named = Delimited::csv().user("who");
     assert_eq!(fault(&named, "a,b\n1,2\n"), "log.txt: header: found a, b, wanted a field who");
     assert!(fault(&named.header(false), "a,b\n").contains("as there is no header"));
@@ -205,7 +226,7 @@ fn faults_of_json_name_line_and_value() {
         (r#"{"u": 1, "i": "a", "r": -2, "t": 0}"#, "line 2, value: found -2, wanted 0 or more".into()),
         (
             r#"{"u": 1, "i": "a", "r": 1e39, "t": 0}"#,
-            "line 2: value: found inf, wanted a finite number".into(),
+            "line 2, value: found 1e39, wanted a number of 32 bits".into(),
         ),
         (
             r#"{"u": 1, "i": "a", "r": 1, "t": "late"}"#,

@@ -63,14 +63,15 @@ impl Evaluate {
             report.users().len(),
             report.protocol()
         );
-        for metric in RankingMetric::ALL {
+        let names = RankingMetric::ALL.map(|metric| metric.name(self.k.get()));
+        let width = names.iter().map(|name| name.len() + 2).max().unwrap_or(0).max(18);
+        for (metric, name) in RankingMetric::ALL.into_iter().zip(names) {
             let interval = report.interval(metric, 0.95, self.seed)?;
-            let (name, mean) = (metric.name(self.k.get()), report.mean(metric));
-            println!("{name:<18}{mean:.4} [{:.4} {:.4}]", interval.low, interval.high);
+            println!("{name:<width$}{:.4} [{:.4} {:.4}]", report.mean(metric), interval.low, interval.high);
         }
         let lists = [("coverage", report.coverage()), ("Gini", report.gini()), ("novelty", report.novelty())];
         for (name, value) in lists {
-            value.into_iter().for_each(|value| println!("{name:<18}{value:.4}"));
+            value.into_iter().for_each(|value| println!("{name:<width$}{value:.4}"));
         }
         println!(
             "cold, in no figure: {} held-out interactions of users, {} of items",

@@ -1,6 +1,6 @@
 //! Features of users and items in files.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use fornax::recommend::{Features, ItemIndex, UserIndex, features};
@@ -34,6 +34,10 @@ pub(super) struct NamedFeatures {
 }
 
 impl FeatureFiles {
+    pub(super) fn paths(&self) -> impl Iterator<Item = &Path> {
+        [&self.user_features, &self.item_features].into_iter().flatten().map(PathBuf::as_path)
+    }
+
     /// Reads them, if one of the models has features.
     pub(super) fn read(&self, models: &[Kind]) -> Result<NamedFeatures> {
         let given = [("--user-features", &self.user_features), ("--item-features", &self.item_features)];

@@ -1,9 +1,10 @@
 //! `fornax recommend train|list|similar`: a model in a file, and what it says.
 
 use std::num::NonZeroUsize;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
+use fornax::data::files::target;
 use fornax::{Error, Result};
 
 use super::deep::DeviceOption;
@@ -102,6 +103,15 @@ impl Train {
                 self.output.display(),
                 format!("a file in a folder that exists, not in {}", folder.display()),
             ));
+        }
+        let target = target(&self.output)?;
+        let is_target = |source: &Path| match (source.canonicalize(), target.canonicalize()) {
+            (Ok(source), Ok(target)) => source == target,
+            _ => false,
+        };
+        if self.features.paths().chain([self.input.path()]).any(is_target) {
+            let wanted = "another file than those that are read";
+            return Err(Error::argument("--output", self.output.display(), wanted));
         }
         let device = self.device.of(&[self.model])?;
         let features = &self.features.read(&[self.model])?;

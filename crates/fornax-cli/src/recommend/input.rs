@@ -1,6 +1,6 @@
 //! Where a log is and how it is written.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use fornax::prelude::*;
@@ -30,7 +30,7 @@ pub(super) struct Input {
     /// The field of the value; without it every value is 1.
     #[arg(long, value_name = "FIELD")]
     value: Option<String>,
-    /// The field of the time, a number that ascends.
+    /// The field of the time, a number that ascends; what is behind its point does not count.
     #[arg(long, value_name = "FIELD")]
     time: Option<String>,
 }
@@ -55,6 +55,10 @@ impl Input {
             true => self.read_json_lines(),
             false => self.read_delimited(),
         }
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.path
     }
 
     /// Whether the log has values of its own.

@@ -17,7 +17,7 @@ pub(super) struct Ratings {
     #[command(flatten)]
     input: Input,
     /// Parts, each of which is held out once.
-    #[arg(long, default_value_t = 5)]
+    #[arg(long, default_value_t = 5, value_parser = at_least_two)]
     folds: usize,
     /// Cross-validations to average over, with the seeds SEED, SEED + 1, ...
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u64).range(1..=1000))]
@@ -79,4 +79,9 @@ impl Ratings {
         }
         Ok(())
     }
+}
+
+fn at_least_two(text: &str) -> std::result::Result<usize, String> {
+    let count = text.parse().map_err(|error| format!("{error}"))?;
+    if count < 2 { Err("at least 2 are wanted".into()) } else { Ok(count) }
 }

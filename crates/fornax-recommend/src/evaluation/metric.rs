@@ -64,7 +64,8 @@ impl RankingMetric {
         let hits = ranks.iter().take_while(|&&rank| rank as usize <= k).count();
         let precisions = || {
             let each = ranks[..hits].iter().zip(1..).map(|(&rank, hit)| f64::from(hit) / f64::from(rank));
-            each.sum::<f64>()
+            // Nothing sums up to -0.
+            each.sum::<f64>().abs()
         };
         let discount = |rank: f64| 1.0 / (rank + 1.0).log2();
         match self {

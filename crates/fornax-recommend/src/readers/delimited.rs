@@ -8,7 +8,7 @@ use csv::{ByteRecord, ReaderBuilder};
 use fornax_core::{Error, Result};
 use fornax_data::files;
 
-use super::{decode, parse_id, parse_time, parse_value};
+use super::{BYTE_ORDER_MARK, check_returns, decode, parse_id, parse_time, parse_value};
 use crate::ids::Id;
 use crate::interactions::{Duplicates, Event, Interactions, Log};
 
@@ -118,8 +118,9 @@ impl Delimited {
     /// Reads a file, gzipped or not.
     ///
     /// # Errors
-    /// If the file cannot be read, the header lacks a field, a line is too short, an id is not of its type, or a value or time
-    /// is no number, naming file and line; and as [`Interactions::from_events`].
+    /// If the file cannot be read, the header lacks a field, two fields are one, a line is too short, a quote is not closed, a line ends
+    /// with a carriage return alone, an id is not of its type, or a value or time is no number, naming file and line; and
+    /// as [`Interactions::from_events`].
     pub fn read<U, I>(&self, path: impl AsRef<Path>, duplicates: Duplicates) -> Result<Interactions<U, I>>
     where
         U: Id + FromStr,
@@ -203,26 +204,43 @@ impl Delimited {
             let line = next;
             bytes.clear();
             // A line break between quotes is part of a field.
-            let mut quoted = false;
-            while bytes.is_empty() || quoted {
+            let mut place = Place::Start;
+            while bytes.is_empty() || place == Place::Quoted {
                 let start = bytes.len();
                 let read = reader.read_until(b'\n', &mut bytes);
                 if read.map_err(|error| files::read_error(path, error))? == 0 {
                     break;
                 }
                 next += 1;
-                quoted ^= self.quotes && bytes[start..].iter().filter(|&&byte| byte == b'"').count() % 2 == 1;
+                if self.quotes {
+                    let text = &bytes[start..];
+                    let mark = if line == 1 && start == 0 { BYTE_ORDER_MARK.as_bytes() } else { b"" };
+                    let text = text.strip_prefix(mark).unwrap_or(text);
+                    place = text.iter().fold(place, |place, &byte| place.behind(byte, delimiter[0]));
+                }
+            }
+            if place == Place::Quoted {
+                let found = "a quote that nothing closes";
+                return Err(Error::format(path, format!("line {line}"), found, "one behind the field, too"));
             }
             if bytes.is_empty() {
                 return Ok(());
             }
             let mut text = &bytes[..];
             if line == 1 {
-                text = text.strip_prefix("\u{feff}".as_bytes()).unwrap_or(text);
+                text = text.strip_prefix(BYTE_ORDER_MARK.as_bytes()).unwrap_or(text);
             }
             if text.trim_ascii().is_empty() {
                 continue;
             }
+            let mut place = Place::Start;
+            check_returns(text.trim_ascii_end(), path, line, |byte| {
+                let is_quoted = place == Place::Quoted;
+                if self.quotes {
+                    place = place.behind(byte, delimiter[0]);
+                }
+                is_quoted
+            })?;
             record.clear();
             match delimiter {
                 &[delimiter] if self.quotes && text.contains(&b'"') => {
@@ -234,6 +252,29 @@ impl Delimited {
                 _ => split(text, delimiter, &mut record),
             }
             each(line, &record)?;
+        }
+    }
+}
+
+/// Where in a record a byte is.
+#[derive(Clone, Copy, PartialEq)]
+enum Place {
+    /// Before the first byte of a field.
+    Start,
+    /// In a field, where a quote is a character.
+    Field,
+    Quoted,
+    /// Behind a quote that closes a field, unless another one follows.
+    Closed,
+}
+
+impl Place {
+    fn behind(self, byte: u8, delimiter: u8) -> Self {
+        match (self, byte) {
+            (Self::Quoted, b'"') => Self::Closed,
+            (Self::Quoted, _) | (Self::Start | Self::Closed, b'"') => Self::Quoted,
+            (_, byte) if byte == delimiter => Self::Start,
+            _ => Self::Field,
         }
     }
 }
@@ -272,7 +313,15 @@ impl Columns {
         let (user, item) = (position(&schema.user)?, position(&schema.item)?);
         let value = schema.value.as_ref().map(position).transpose()?;
         let time = schema.time.as_ref().map(position).transpose()?;
-        let width = 1 + [Some(user), Some(item), value, time].into_iter().flatten().max().unwrap_or(0);
+        let fields = [Some(user), Some(item), value, time];
+        let roles = ["user", "item", "value", "time"];
+        for (at, field) in fields.iter().enumerate().filter(|(_, field)| field.is_some()) {
+            if let Some(before) = fields[..at].iter().position(|other| other == field) {
+                let found = format!("that of the {}", roles[before]);
+                return Err(Error::argument(format!("field of the {}", roles[at]), found, "another one"));
+            }
+        }
+        let width = 1 + fields.into_iter().flatten().max().unwrap_or(0);
         Ok(Self { user, item, value, time, width })
     }
 }

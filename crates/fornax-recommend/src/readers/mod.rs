@@ -31,17 +31,22 @@ fn decode(bytes: &[u8]) -> Cow<'_, str> {
 /// The id that a field holds.
 fn parse_id<T: FromStr>(field: &[u8], path: &Path, line: u64, name: &str) -> Result<T> {
     let text = decode(field.trim_ascii());
-    let wanted = || format!("an id of type {}", std::any::type_name::<T>());
-    let error = || Error::format(path, format!("line {line}, {name}"), format!("{text:?}"), wanted());
+    let error =
+        |wanted: &str| Error::format(path, format!("line {line}, {name}"), format!("{text:?}"), wanted);
     if text.is_empty() {
-        return Err(error());
+        return Err(error("an id"));
     }
-    text.parse().map_err(|_| error())
+    text.parse().map_err(|_| error(&format!("an id of type {}", std::any::type_name::<T>())))
 }
 
 /// The value that a field holds.
 fn parse_value(field: &[u8], path: &Path, line: u64, signed: bool) -> Result<f32> {
-    let value = parse_number(field, path, line, "value")?.0 as f32;
+    let number = parse_number(field, path, line, "value")?.0;
+    let value = number as f32;
+    if value.is_infinite() {
+        let found = format!("{number:e}");
+        return Err(Error::format(path, format!("line {line}, value"), found, "a number of 32 bits"));
+    }
     if value < 0.0 && !signed {
         return Err(Error::format(path, format!("line {line}, value"), value, "0 or more"));
     }
@@ -68,6 +73,18 @@ fn parse_number(field: &[u8], path: &Path, line: u64, name: &str) -> Result<(f64
     }
 }
 
+/// What text in UTF-8 may begin with.
+const BYTE_ORDER_MARK: &str = "\u{feff}";
+
+/// That there is no carriage return in a line, where it would be the end of one, unless `is_quoted`, which is asked of every byte.
+fn check_returns(text: &[u8], path: &Path, line: u64, mut is_quoted: impl FnMut(u8) -> bool) -> Result<()> {
+    if text.contains(&b'\r') && text.iter().any(|&byte| !is_quoted(byte) && byte == b'\r') {
+        let found = "a carriage return alone";
+        return Err(Error::format(path, format!("line {line}"), found, "lines that end with a line feed"));
+    }
+    Ok(())
+}
+
 /// Calls `each` with every line that is not blank, without a byte order mark, and its number, counted from 1.
 fn for_each_line(
     mut reader: impl BufRead,
@@ -82,11 +99,12 @@ fn for_each_line(
             break;
         }
         let text = match line {
-            1 => bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(&bytes),
+            1 => bytes.strip_prefix(BYTE_ORDER_MARK.as_bytes()).unwrap_or(&bytes),
             _ => &bytes,
         };
         let text = text.trim_ascii();
         if !text.is_empty() {
+            check_returns(text, path, line, |_| false)?;
             each(line, text)?;
         }
     }
