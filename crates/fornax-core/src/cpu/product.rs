@@ -6,9 +6,10 @@
 //! to the row's place and which row of the factor it meets. No row is copied: the places are the implicit im2col
 //! (Dukhan, "The Indirect Convolution Algorithm", 2019).
 //!
-//! Blocking: `R` rows times `V` vectors of the output stay in registers while the steps run (6 x 4 of the 32
+//! Blocking: `R` rows times `V` vectors of the output stay in registers while the steps run (5 x 4 of the 32
 //! registers of AVX-512, 6 x 2 of the 16 of AVX2), so that a step loads `V` vectors and broadcasts `R` numbers for
-//! `R V` multiply-adds, one number after the other, so that `R V + V + 1` registers do. Steps come in blocks of 256: the
+//! `R V` multiply-adds. The compiler broadcasts all of them first, for which there is room with 5 rows: with 6 it keeps
+//! three of the sums on the stack, across cache lines by where that begins. Steps come in blocks of 256: the
 //! part of the factor that they meet (16 KiB for the columns of an AVX2 tile, 64 KiB for those of AVX-512) stays in the
 //! first- or second-level cache, the source near. A factor that many rows meet is packed first.
 
@@ -205,7 +206,7 @@ impl Kernel for Job<'_> {
                     (32, 1) => self.panel::<L, 14, 4, 1>(column),
                     (32, 2) => self.panel::<L, 9, 3, 2>(column),
                     (32, 3) => self.panel::<L, 7, 2, 3>(column),
-                    (32, _) => self.panel::<L, 6, 2, 4>(column),
+                    (32, _) => self.panel::<L, 5, 2, 4>(column),
                     (16, _) => self.panel::<L, 6, 3, 2>(column),
                     _ => self.panel::<L, 2, 1, 2>(column),
                 }

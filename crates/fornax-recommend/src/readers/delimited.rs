@@ -8,7 +8,7 @@ use csv::{ByteRecord, ReaderBuilder};
 use fornax_core::{Error, Result};
 use fornax_data::files;
 
-use super::{BYTE_ORDER_MARK, check_returns, decode, parse_id, parse_time, parse_value};
+use super::{BYTE_ORDER_MARK, check_returns, check_roles, decode, parse_id, parse_time, parse_value};
 use crate::ids::Id;
 use crate::interactions::{Duplicates, Event, Interactions, Log};
 
@@ -212,7 +212,7 @@ impl Delimited {
                     break;
                 }
                 next += 1;
-                if self.quotes {
+                if self.quotes && (place == Place::Quoted || bytes[start..].contains(&b'"')) {
                     let text = &bytes[start..];
                     let mark = if line == 1 && start == 0 { BYTE_ORDER_MARK.as_bytes() } else { b"" };
                     let text = text.strip_prefix(mark).unwrap_or(text);
@@ -314,13 +314,7 @@ impl Columns {
         let value = schema.value.as_ref().map(position).transpose()?;
         let time = schema.time.as_ref().map(position).transpose()?;
         let fields = [Some(user), Some(item), value, time];
-        let roles = ["user", "item", "value", "time"];
-        for (at, field) in fields.iter().enumerate().filter(|(_, field)| field.is_some()) {
-            if let Some(before) = fields[..at].iter().position(|other| other == field) {
-                let found = format!("that of the {}", roles[before]);
-                return Err(Error::argument(format!("field of the {}", roles[at]), found, "another one"));
-            }
-        }
+        check_roles(fields)?;
         let width = 1 + fields.into_iter().flatten().max().unwrap_or(0);
         Ok(Self { user, item, value, time, width })
     }

@@ -9,7 +9,7 @@ use fornax_core::{Error, Result};
 use fornax_data::files;
 use serde_json::{Map, Value as Json};
 
-use super::{for_each_line, parse_id, parse_time, parse_value};
+use super::{check_roles, for_each_line, parse_id, parse_time, parse_value};
 use crate::ids::Id;
 use crate::interactions::{Duplicates, Event, Interactions, Log};
 
@@ -63,7 +63,7 @@ impl JsonLines {
     /// Reads a file, gzipped or not.
     ///
     /// # Errors
-    /// If the file cannot be read, a line is no JSON object or lacks a field, an id is not of its type, or a value or time is no
+    /// If two fields are one, the file cannot be read, a line is no JSON object or lacks a field, an id is not of its type, or a value or time is no
     /// number, naming file and line; and as [`Interactions::from_events`].
     pub fn read<U, I>(&self, path: impl AsRef<Path>, duplicates: Duplicates) -> Result<Interactions<U, I>>
     where
@@ -89,6 +89,7 @@ impl JsonLines {
         I: Id + FromStr,
     {
         let path = name.as_ref();
+        check_roles([Some(&self.user), Some(&self.item), self.value.as_ref(), self.time.as_ref()])?;
         let mut log = Log::default();
         for_each_line(reader, path, |line, text| {
             let event = self.event(text, path, line)?;

@@ -73,6 +73,18 @@ fn parse_number(field: &[u8], path: &Path, line: u64, name: &str) -> Result<(f64
     }
 }
 
+/// That the fields of user, item, value and time are different ones.
+fn check_roles<T: PartialEq>(fields: [Option<T>; 4]) -> Result<()> {
+    let roles = ["user", "item", "value", "time"];
+    for (at, field) in fields.iter().enumerate().filter(|(_, field)| field.is_some()) {
+        if let Some(before) = fields[..at].iter().position(|other| other == field) {
+            let found = format!("that of the {}", roles[before]);
+            return Err(Error::argument(format!("field of the {}", roles[at]), found, "another one"));
+        }
+    }
+    Ok(())
+}
+
 /// What text in UTF-8 may begin with.
 const BYTE_ORDER_MARK: &str = "\u{feff}";
 
