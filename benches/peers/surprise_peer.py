@@ -6,7 +6,6 @@ fornax recommend train FOLDER/0-0-train.csv --value 2 --model svd++ --output m; 
 (pip install "numpy<2" scikit-surprise).
 """
 import os
-import random
 import sys
 import time
 
@@ -26,8 +25,6 @@ if len(sys.argv) > 3:
 for name, model in (("SVD", SVD), ("KNNBaseline", KNNBaseline), ("SVDpp", SVDpp)):
     means, clock = [], time.perf_counter()
     for seed in seeds:
-        random.seed(seed)
-        numpy.random.seed(seed)
         folds = KFold(5, random_state=seed).split(data)
         keys = {"verbose": False} if model is KNNBaseline else {"random_state": seed}
         errors = [accuracy.rmse(model(**keys).fit(train).test(test), verbose=False) for train, test in folds]

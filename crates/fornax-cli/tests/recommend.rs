@@ -456,7 +456,7 @@ fn faults_are_said() {
     );
     let one = fault("recommend train log.csv --user 1 --output m");
     assert!(one.contains("field of the item: found that of the user"), "{one}");
-    assert!(fault("recommend ratings log.csv --folds 1").contains("at least 2 are wanted"));
+    assert!(fault("recommend ratings log.csv --folds 1").contains("1 is not in 2.."));
     let large = fault("recommend evaluate m log.csv --leave-out-seen");
     assert!(large.contains("--leave-out-seen: interactions: found none left"), "{large}");
     std::fs::write(folder.join("later.csv"), "cid,milk,2\n").unwrap();

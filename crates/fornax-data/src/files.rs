@@ -41,7 +41,7 @@ pub fn find(dir: &Path, names: &[&str]) -> Option<PathBuf> {
 ///
 /// # Errors
 /// If there is something else than a file, as a folder or a device, or a link to nothing.
-pub fn target(path: &Path) -> Result<PathBuf> {
+pub fn write_target(path: &Path) -> Result<PathBuf> {
     let error = |error| Error::io(path, "write", error);
     let target = if path.is_symlink() { path.canonicalize().map_err(error)? } else { path.into() };
     if target.exists() && !target.is_file() {
@@ -54,7 +54,7 @@ pub fn target(path: &Path) -> Result<PathBuf> {
 /// is a link, the file that it links to is written.
 ///
 /// # Errors
-/// If the disk is full or the directory is not writable; a file that was there is then as it was. And as [`target`].
+/// If the disk is full or the directory is not writable; a file that was there is then as it was. And as [`write_target`].
 pub fn write_whole(path: &Path, write: impl FnOnce(&mut dyn WriteSeek) -> io::Result<()>) -> Result<()> {
     write_through(path, |file| file, write)
 }
@@ -65,7 +65,7 @@ fn write_through<W: Write + io::Seek>(
     wrap: impl FnOnce(File) -> W,
     write: impl FnOnce(&mut dyn WriteSeek) -> io::Result<()>,
 ) -> Result<()> {
-    let target = target(path)?;
+    let target = write_target(path)?;
     let mut name = target.file_name().unwrap_or_default().to_os_string();
     name.push(format!(".{}.partial", std::process::id()));
     let partial = target.with_file_name(name);

@@ -4,7 +4,7 @@ use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use fornax::data::files::target;
+use fornax::data::files::write_target;
 use fornax::{Error, Result};
 
 use super::deep::DeviceOption;
@@ -104,7 +104,7 @@ impl Train {
                 format!("a file in a folder that exists, not in {}", folder.display()),
             ));
         }
-        let target = target(&self.output)?;
+        let target = write_target(&self.output)?;
         let is_target = |source: &Path| match (source.canonicalize(), target.canonicalize()) {
             (Ok(source), Ok(target)) => source == target,
             _ => false,

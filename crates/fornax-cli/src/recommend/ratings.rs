@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use clap::Args;
+use clap::builder::RangedU64ValueParser;
 use fornax::recommend::RatingReport;
 use fornax::{Error, Result};
 
@@ -17,7 +18,7 @@ pub(super) struct Ratings {
     #[command(flatten)]
     input: Input,
     /// Parts, each of which is held out once.
-    #[arg(long, default_value_t = 5, value_parser = at_least_two)]
+    #[arg(long, default_value_t = 5, value_parser = RangedU64ValueParser::<usize>::new().range(2..))]
     folds: usize,
     /// Cross-validations to average over, with the seeds SEED, SEED + 1, ...
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u64).range(1..=1000))]
@@ -79,9 +80,4 @@ impl Ratings {
         }
         Ok(())
     }
-}
-
-fn at_least_two(text: &str) -> std::result::Result<usize, String> {
-    let count = text.parse().map_err(|error| format!("{error}"))?;
-    if count < 2 { Err("at least 2 are wanted".into()) } else { Ok(count) }
 }

@@ -28,6 +28,9 @@ pub(super) struct Plan {
     pub(super) dilation: [usize; 3],
     pub(super) before: [usize; 3],
     pub(super) groups: usize,
+    /// Whether tiles of the images are transformed, whose kernels are 3 x 3 at every position. It is decided by the whole output,
+    /// so that a part of it has the same bits.
+    pub(super) transformed: bool,
 }
 
 /// Positions that meet the same kernel elements.
@@ -78,7 +81,7 @@ impl Plan {
         let axes = kernel.len() - 2;
         let output: Vec<usize> =
             (0..axes).map(|axis| geometry.output_len(axis, x[axis + 1], kernel[axis])).collect();
-        Self {
+        let mut plan = Self {
             batch: x[0],
             input: three(x[1..=axes].iter().copied(), 1),
             output: three(output.into_iter(), 1),
@@ -89,7 +92,12 @@ impl Plan {
             dilation: three(geometry.dilation.iter().copied(), 1),
             before: three(geometry.padding.iter().map(|padding| padding.0), 0),
             groups: geometry.groups,
-        }
+            transformed: false,
+        };
+        let steps = plan.stride == [1; 3] && plan.dilation == [1; 3] && plan.groups == 1;
+        let flat = plan.kernel == [1, 3, 3] && plan.input[0] == plan.output[0];
+        plan.transformed = steps && flat && plan.images().is_worth(plan.channels, plan.filters);
+        plan
     }
 
     /// The same convolution as far as windows over its output reach: positions behind the last one are left out.
@@ -130,11 +138,9 @@ impl Plan {
         Grid { input, output, before: [self.before[1], self.before[2]] }
     }
 
-    /// The grid of a convolution by 3 x 3 kernels at every position, if it is worth transforming.
+    /// The grid of images whose tiles are transformed.
     pub(super) fn grid(&self) -> Option<Grid> {
-        let steps = self.stride == [1; 3] && self.dilation == [1; 3] && self.groups == 1;
-        let flat = self.kernel == [1, 3, 3] && self.input[0] == self.output[0];
-        (steps && flat && self.images().is_worth(self.channels, self.filters)).then(|| self.images())
+        self.transformed.then(|| self.images())
     }
 
     /// Rows of the kernel as a matrix.
