@@ -4,6 +4,7 @@ use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand, ValueEnum};
+use fornax::data::files::write_target;
 use fornax::data::text::{Encoding, LabelledTexts, SeveralLabels, TrecLabels};
 use fornax::device::DeviceName;
 use fornax::nlp::{FastTextClassifier, TextModel, VectorFile};
@@ -164,6 +165,7 @@ pub(crate) fn run(options: Options) -> Result<()> {
     match options.command {
         Command::Train(train) => {
             let device: DeviceName = train.device.parse()?;
+            write_target(&train.output)?;
             let texts = train.source.read(true)?;
             let builder = train.builder()?;
             dispatch(device, Training { builder, texts, output: &train.output })

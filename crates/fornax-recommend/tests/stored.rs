@@ -5,10 +5,10 @@ use std::path::Path;
 use fornax_core::{Array, ErrorKind, Result};
 use fornax_data::archive;
 use fornax_recommend::{
-    Als, Baseline, Bpr, Centering, CoClustering, Duplicates, Ease, FoldIn, FunkSvd, Ials, IalsModel,
-    Interactions, LightFm, LightFmModel, LogisticMf, MarkovChain, Neighbours, NeuMf, Nmf, Popularity,
-    PopularityModel, Predict, PureSvd, PureSvdModel, Recommender, SasRec, Similar, SimilarUsers, SlopeOne,
-    StoredModel, SvdPlusPlus, TwoTower, stored_kind,
+    Als, AlsModel, Baseline, Bpr, Centering, CoClustering, Duplicates, Ease, FoldIn, FunkSvd, Ials,
+    IalsModel, Interactions, LightFm, LightFmModel, LogisticMf, MarkovChain, Neighbours, NeuMf, Nmf,
+    Popularity, PopularityModel, Predict, PureSvd, PureSvdModel, Recommender, SasRec, Similar, SimilarUsers,
+    SlopeOne, StoredModel, SvdPlusPlus, TwoTower, stored_kind,
 };
 use serde_json::{Value as Json, json};
 
@@ -116,6 +116,28 @@ fn broken_files_of_ratings_are_errors_or_models() {
         broken(CoClustering::new().fit(log).unwrap(), log, steps, &[lists, rating]);
         let near = Neighbours::new(2).by_items(true).centering(Centering::Baseline);
         broken(near.fit(log).unwrap(), log, steps, &[lists, rating]);
+    }
+}
+
+#[test]
+fn ratings_that_are_not_finite_are_errors() {
+    let (folder, log) = (tempfile::tempdir().unwrap(), log(3, 4));
+    let als = Als::new(2).fit(&log).unwrap();
+    for name in ["users", "items", "user biases", "item biases"] {
+        let path = folder.path().join(name);
+        Recommender::new(als.clone(), &log).unwrap().save(&path).unwrap();
+        let (header, arrays) = archive::read::<Json>(&path, 2).unwrap();
+        let mut arrays: Vec<_> = arrays.into_iter().collect();
+        let shape = arrays.iter().find(|(other, _)| other == name).unwrap().1.shape().to_vec();
+        put(
+            &mut arrays,
+            name,
+            Array::from_vec(shape.clone(), vec![f32::NAN; shape.iter().product()]).unwrap(),
+        );
+        std::fs::remove_file(&path).unwrap();
+        archive::write(&path, header["version"].as_u64().unwrap(), &header, &arrays).unwrap();
+        let error = Stored::<AlsModel>::load(&path).and_then(|stored| rating(&stored)).unwrap_err();
+        assert!(error.to_string().contains("finite"), "{name}: {error}");
     }
 }
 

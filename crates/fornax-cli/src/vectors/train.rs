@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
+use fornax::data::files::write_target;
 use fornax::data::text::{Punctuation, Tokenizer};
 use fornax::nlp::{Architecture, Determinism, Glove, LineCorpus, Subwords, Word2Vec};
 use fornax::{Error, Result};
@@ -103,6 +104,7 @@ fn with<S, T>(settings: S, option: Option<T>, set: impl FnOnce(S, T) -> S) -> S 
 
 impl Train {
     pub(super) fn run(&self) -> Result<()> {
+        write_target(&self.output)?;
         let mut corpus = LineCorpus::new(&self.input);
         if self.normalize {
             corpus = corpus.tokenizer(Tokenizer::new().lowercase(true).punctuation(Punctuation::Remove));
