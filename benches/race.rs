@@ -68,7 +68,8 @@ fn time<B: Backend>(bench: &str) -> Result<f64> {
         "dense" => 1000,
         "rnn" => 400,
         "cnn" | "text" => 60,
-        _ => 12,
+        // Small ones are over too soon to be measured in so few.
+        _ => multiply_adds(bench).map_or(12, |work| (4 << 30) / work).clamp(12, 400),
     };
     match kind {
         "-fit" | "-fit-lazy" => {

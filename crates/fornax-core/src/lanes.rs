@@ -16,6 +16,12 @@ impl Line {
         // SAFETY: a line is 16 numbers and nothing else.
         unsafe { std::slice::from_raw_parts(lines.as_ptr().cast(), lines.len() * LINE) }
     }
+
+    /// The numbers of lines, to be written.
+    pub(crate) fn numbers_mut(lines: &mut [Self]) -> &mut [f32] {
+        // SAFETY: as above, and the lines are borrowed exclusively.
+        unsafe { std::slice::from_raw_parts_mut(lines.as_mut_ptr().cast(), lines.len() * LINE) }
+    }
 }
 
 /// A vector of numbers in a register.

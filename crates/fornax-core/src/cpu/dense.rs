@@ -1,9 +1,11 @@
-//! `y = f(x W + b)` by one product; the bias is what the product adds to.
+//! `y = f(x W + b)` by one product, which begins with the bias and ends with a ReLU.
 
-use super::activation::{relu, relu_backward};
-use super::gemm::{Matrix, add_column_sums, add_row, broadcast_rows, gemm};
+use super::activation::relu_backward;
+use super::factor::whole_lines;
+use super::gemm::{Matrix, add_column_sums, add_row, gemm};
 use super::host::HostTensor;
 use super::impl_for_cpu;
+use super::product::Finish;
 use super::tasks::unwritten;
 use crate::DynTensor;
 use crate::ops::{Activation, ActivationOps, DenseOps};
@@ -21,17 +23,13 @@ impl_for_cpu!(DenseOps {
         *shape.last_mut().expect("at least one axis") = units;
         let rows = shape.iter().product::<usize>() / units;
         let mut y = unwritten(rows * units);
-        if let Some(bias) = &bias {
-            broadcast_rows(bias.clone().standard().floats(), &mut y);
-        }
+        let bias = bias.map(|bias| bias.standard());
+        let bias = bias.as_ref().map(|bias| whole_lines(bias.floats()));
+        let finish = Finish { bias: bias.as_deref(), relu: activation == Activation::Relu, add: false };
         let (a, b) = (Matrix::rows(x.floats(), inputs), Matrix::rows(kernel.floats(), units));
-        gemm([rows, units, inputs], a, b, &mut y, units, bias.is_some());
+        gemm([rows, units, inputs], a, b, &mut y, units, finish);
         match activation {
-            Activation::Linear => DynTensor::from_floats(y, &shape),
-            Activation::Relu => {
-                relu(&mut y);
-                DynTensor::from_floats(y, &shape)
-            }
+            Activation::Linear | Activation::Relu => DynTensor::from_floats(y, &shape),
             _ => Self::activate(DynTensor::from_floats(y, &shape), activation),
         }
     }
@@ -60,13 +58,13 @@ impl_for_cpu!(DenseOps {
         let dx = want_x.then(|| {
             let mut dx = unwritten(rows * inputs);
             let kernel = Matrix::rows(kernel.floats(), units).t();
-            gemm([rows, inputs, units], cotangent, kernel, &mut dx, inputs, false);
+            gemm([rows, inputs, units], cotangent, kernel, &mut dx, inputs, Finish::default());
             DynTensor::from_floats(dx, &x.shape())
         });
         let dkernel = want_kernel.then(|| {
             let mut dkernel = unwritten(inputs * units);
             let xt = Matrix::rows(x.floats(), inputs).t();
-            gemm([inputs, units, rows], xt, cotangent, &mut dkernel, units, false);
+            gemm([inputs, units, rows], xt, cotangent, &mut dkernel, units, Finish::default());
             DynTensor::from_floats(dkernel, &[inputs, units])
         });
         let dbias = want_bias.then(|| {

@@ -1,11 +1,28 @@
-//! The product of two strided matrices, by the `gemm` crate.
+//! The product of two strided matrices.
+//!
+//! `c = f(a b + bias)`, or `c += a b`
+//!
+//! So many columns of the right factor as take half of the second-level cache are packed and met by all rows of the left
+//! one, 480 at a time. Those are read where they are, a number of each row at a time, whether rows or columns lie in
+//! order (after Goto and van de Geijn, "Anatomy of High-Performance Matrix Multiplication", 2008). Threads take columns or rows, of
+//! which there are more; each sum runs over the steps in their order, whatever the blocks.
 
 use std::ops::Range;
 
+use super::activation::relu;
+use super::factor::Factor;
+use super::product::{Apart, Finish, products_at};
 use super::row::{Rows, row_product};
-use super::tasks::{each, threads};
+use super::tasks::{each, threads, unwritten};
+use super::transpose::transpose;
 
-/// A matrix whose element `(r, c)` lies at `r * row + c * column`.
+/// Numbers of the right factor that are packed at a time, about.
+const PACKED: usize = 128 << 10;
+
+/// Rows of the left factor that meet them at a time.
+const ROWS: usize = 480;
+
+/// A matrix whose element `(r, c)` lies at `r * row + c * column`; one of the two is 1.
 #[derive(Clone, Copy)]
 pub(super) struct Matrix<'a> {
     values: &'a [f32],
@@ -23,78 +40,95 @@ impl<'a> Matrix<'a> {
     pub(super) fn t(self) -> Self {
         Self { values: self.values, row: self.column, column: self.row }
     }
+
+    /// The rows from `row` and the columns from `column` on.
+    fn from(self, row: usize, column: usize) -> Self {
+        Self { values: &self.values[row * self.row + column * self.column..], ..self }
+    }
+
+    /// Columns of `rows` rows as a right factor that is met by `uses` rows.
+    fn factor(self, rows: usize, columns: Range<usize>, uses: usize) -> Factor<'a> {
+        let Self { values, row, column } = self.from(0, columns.start);
+        let shape = [rows, columns.len()];
+        if column == 1 {
+            Factor::new(values, row, shape, uses)
+        } else {
+            Factor::transposed(values, column, shape)
+        }
+    }
 }
 
-/// `c = a b`, or `c += a b` if `add`, for `a [m, k]`, `b [k, n]` and `c [m, n]` whose rows begin `stride` apart.
+/// `c = a b`, finished, for `a [m, k]`, `b [k, n]` and `c [m, n]` whose rows begin `stride` apart.
 pub(super) fn gemm(
     [m, n, k]: [usize; 3],
     a: Matrix<'_>,
     b: Matrix<'_>,
     c: &mut [f32],
     stride: usize,
-    add: bool,
+    finish: Finish<'_>,
 ) {
     if m == 0 || n == 0 {
         return;
     }
     assert!(n <= stride && (m - 1) * stride + n <= c.len());
-    if k == 0 {
-        if !add {
-            c.chunks_mut(stride).take(m).for_each(|row| row[..n].fill(0.0));
-        }
-        return;
-    }
-    assert!((m - 1) * a.row + (k - 1) * a.column < a.values.len());
-    assert!((k - 1) * b.row + (n - 1) * b.column < b.values.len());
+    assert!(k == 0 || (m - 1) * a.row + (k - 1) * a.column < a.values.len());
+    assert!(k == 0 || (k - 1) * b.row + (n - 1) * b.column < b.values.len());
     if m == 1 && a.column == 1 && b.column == 1 {
-        return row_product(&a.values[..k], Rows { values: b.values, stride: b.row }, &mut c[..n], add);
+        return one_row(&a.values[..k], Rows { values: b.values, stride: b.row }, &mut c[..n], finish);
     }
-    let c = Output(c.as_mut_ptr());
+    if b.column != 1 && finish.is_none() && m * (n + k) < n * k {
+        // Less has to be transposed this way.
+        let mut transposed = unwritten(n * m);
+        gemm([n, m, k], b.t(), a.t(), &mut transposed, m, finish);
+        return transpose(&transposed, m, [n, m], c, stride);
+    }
+    let out = Output(c.as_mut_ptr());
+    let width = (PACKED / k.max(1)).next_multiple_of(64);
+    let steps = Apart { count: k, stride: a.column };
     let product = |rows: Range<usize>, columns: Range<usize>| {
-        let c = &c;
-        // SAFETY: the assertions bound every element that the product touches; `c` is borrowed exclusively, and parts of
-        // it do not overlap.
-        unsafe {
-            gemm::gemm(
-                rows.len(),
-                columns.len(),
-                k,
-                c.0.add(rows.start * stride + columns.start),
-                1,
-                stride as isize,
-                add,
-                a.values.as_ptr().add(rows.start * a.row),
-                a.column as isize,
-                a.row as isize,
-                b.values.as_ptr().add(columns.start * b.column),
-                b.column as isize,
-                b.row as isize,
-                1.0,
-                1.0,
-                false,
-                false,
-                false,
-                gemm::Parallelism::None,
-            )
+        let out = &out;
+        for columns in blocks(columns, width) {
+            let factor = b.factor(k, columns.clone(), rows.len());
+            let finish = Finish { bias: finish.bias.map(|bias| &bias[columns.start..]), ..finish };
+            for block in blocks(rows.clone(), ROWS) {
+                let (left, rows) = (a.from(block.start, 0), Apart { count: block.len(), stride: a.row });
+                // SAFETY: the assertions bound every element of `c`, which is borrowed exclusively and of which parts do not
+                // overlap.
+                unsafe {
+                    let out = (out.0.add(block.start * stride + columns.start), stride);
+                    products_at(left.values, &factor, out, rows, steps, finish);
+                }
+            }
         }
     };
+    let by_rows = m >= n;
+    let (len, least) = if by_rows { (m, 30) } else { (n, 64) };
     let cost = m * n * k;
-    match (m.max(n) / least_part(m.min(n))).min(threads(cost)) {
+    match (len / least).min(threads(cost)) {
         0 | 1 => product(0..m, 0..n),
         parts => {
-            let bound = |part: usize| m.max(n) * part / parts / 16 * 16;
-            let end = |part: usize| if part + 1 == parts { m.max(n) } else { bound(part + 1) };
-            each((0..parts).map(|part| bound(part)..end(part)).collect(), cost, |_, part| {
-                if m < n { product(0..m, part) } else { product(part, 0..n) }
+            let bound = |part: usize| if part == parts { len } else { len * part / parts / least * least };
+            each((0..parts).map(|part| bound(part)..bound(part + 1)).collect(), cost, |_, part| {
+                if by_rows { product(part, 0..n) } else { product(0..m, part) }
             });
         }
     }
 }
 
-/// Rows or columns that a thread takes at least, beside so many on the other side: with 64 on both or 256 sums in all, `gemm` takes
-/// other ways, which would change sums.
-fn least_part(other: usize) -> usize {
-    if other <= 2 { 512 } else { 128 }
+/// A product of one row, too small to pack for.
+fn one_row(x: &[f32], matrix: Rows<'_>, y: &mut [f32], finish: Finish<'_>) {
+    if let Some(bias) = finish.bias {
+        y.copy_from_slice(&bias[..y.len()]);
+    }
+    row_product(x, matrix, y, finish.add || finish.bias.is_some());
+    if finish.relu {
+        relu(y);
+    }
+}
+
+/// The range in pieces of `len`, the last of which may be shorter.
+pub(super) fn blocks(range: Range<usize>, len: usize) -> impl Iterator<Item = Range<usize>> {
+    range.clone().step_by(len).map(move |start| start..(start + len).min(range.end))
 }
 
 /// Where a product goes, shared by threads that write different parts of it.
@@ -102,15 +136,6 @@ struct Output(*mut f32);
 
 // SAFETY: see where it is made.
 unsafe impl Sync for Output {}
-
-simd_fn! {
-    /// Every row of `out` becomes `row`.
-    fn broadcast_rows(row: &[f32], out: &mut [f32]) {
-        for out in out.chunks_exact_mut(row.len()) {
-            out.copy_from_slice(row);
-        }
-    }
-}
 
 simd_fn! {
     /// `x[r, j] += row[j]`.

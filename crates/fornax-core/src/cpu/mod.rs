@@ -9,6 +9,7 @@ mod dense;
 mod depthwise;
 mod dropout;
 mod embedding;
+mod factor;
 mod gemm;
 pub(crate) mod host;
 mod kept;
@@ -22,6 +23,7 @@ mod recurrent;
 mod row;
 mod rows;
 mod tasks;
+mod transpose;
 mod word_vectors;
 
 use crate::math;

@@ -9,15 +9,15 @@
 //! Blocking: `R` rows times `V` vectors of the output stay in registers while the steps run (5 x 4 of the 32
 //! registers of AVX-512, 6 x 2 of the 16 of AVX2), so that a step loads `V` vectors and broadcasts `R` numbers for
 //! `R V` multiply-adds. The compiler broadcasts all of them first, for which there is room with 5 rows: with 6 it keeps
-//! three of the sums on the stack, across cache lines by where that begins. Steps come in blocks of 256: the
+//! three of the sums on the stack, across cache lines by where that begins. Steps come in blocks of 256 at most: the
 //! part of the factor that they meet (16 KiB for the columns of an AVX2 tile, 64 KiB for those of AVX-512) stays in the
-//! first- or second-level cache, the source near. A factor that many rows meet is packed first.
+//! first- or second-level cache, the source near.
 
-use std::borrow::Cow;
 use std::ops::Range;
 use std::sync::atomic::{Ordering, compiler_fence};
 
-use crate::lanes::{Kernel, Lanes, Line};
+use super::factor::{Factor, WIDTH};
+use crate::lanes::{Kernel, Lanes};
 
 /// Places of rows or steps: in the source, and the row number on the other side (output or factor).
 #[derive(Clone, Debug, Default)]
@@ -50,10 +50,53 @@ pub(super) struct PlacesRef<'a> {
     pub(super) other: &'a [u32],
 }
 
-impl PlacesRef<'_> {
-    /// One past the last element that a row of `len` elements, `stride` apart, reaches on the other side.
-    fn end(self, stride: usize, len: usize) -> usize {
-        if self.other.is_empty() { 0 } else { largest(self.other) * stride + len }
+/// Rows or steps in some order: each has a place in the source and a number on the other side.
+pub(super) trait Walk: Copy {
+    fn len(self) -> usize;
+    /// The place and the number of one of them.
+    ///
+    /// # Safety
+    /// There are more than `at`.
+    unsafe fn get(self, at: usize) -> (usize, usize);
+    /// The largest place and the largest number, of at least one.
+    fn last(self) -> (usize, usize);
+}
+
+impl Walk for PlacesRef<'_> {
+    fn len(self) -> usize {
+        self.source.len()
+    }
+
+    #[inline(always)]
+    unsafe fn get(self, at: usize) -> (usize, usize) {
+        // SAFETY: both are as long as each other; the caller answers for the rest.
+        unsafe { (*self.source.get_unchecked(at) as usize, *self.other.get_unchecked(at) as usize) }
+    }
+
+    fn last(self) -> (usize, usize) {
+        (largest(self.source), largest(self.other))
+    }
+}
+
+/// As many as that, whose places lie `stride` apart, in order on the other side.
+#[derive(Clone, Copy)]
+pub(super) struct Apart {
+    pub(super) count: usize,
+    pub(super) stride: usize,
+}
+
+impl Walk for Apart {
+    fn len(self) -> usize {
+        self.count
+    }
+
+    #[inline(always)]
+    unsafe fn get(self, at: usize) -> (usize, usize) {
+        (at * self.stride, at)
+    }
+
+    fn last(self) -> (usize, usize) {
+        ((self.count - 1) * self.stride, self.count - 1)
     }
 }
 
@@ -64,91 +107,8 @@ simd_fn! {
     }
 }
 
-/// Columns of a block of the factor: those of a cache line.
-pub(super) const WIDTH: usize = 16;
-
-/// The factor, in blocks of columns. Packed, a block lies row behind row: a vector never lies in two cache lines, and
-/// the rows of a block do not meet in the same few sets of the cache, as they would a power of two apart.
-pub(super) struct Factor<'a> {
-    storage: Storage<'a>,
-    rows: usize,
-    width: usize,
-}
-
-enum Storage<'a> {
-    Packed(Cow<'a, [Line]>),
-    /// Rows that begin so far apart, as they are.
-    Borrowed(&'a [f32], usize),
-}
-
-/// Rows of the output from which on a factor is worth packing.
-const WORTH_PACKING: usize = 48;
-
-impl<'a> Factor<'a> {
-    /// `width` columns from `start` on of rows that begin `stride` apart, to be met by `uses` rows of the output.
-    pub(super) fn new(values: &'a [f32], stride: usize, start: usize, width: usize, uses: usize) -> Self {
-        assert!(start + width <= stride);
-        let rows = if width == 0 { 0 } else { values.len() / stride };
-        let storage = if uses < WORTH_PACKING && width.is_multiple_of(WIDTH) && rows > 0 {
-            Storage::Borrowed(&values[start..], stride)
-        } else {
-            Storage::Packed(pack(values, stride, start..start + width).into())
-        };
-        Self { storage, rows, width }
-    }
-
-    /// Packs rows of `width` columns, the elements of which `element` gives by row and column.
-    pub(super) fn from_fn(rows: usize, width: usize, element: impl Fn(usize, usize) -> f32) -> Self {
-        let line = |block: usize, row: usize| {
-            Line(std::array::from_fn(|at| {
-                let column = block * WIDTH + at;
-                if column < width { element(row, column) } else { 0.0 }
-            }))
-        };
-        let lines = (0..width.div_ceil(WIDTH)).flat_map(|block| (0..rows).map(move |row| (block, row)));
-        Self::from_lines(lines.map(|(block, row)| line(block, row)).collect::<Vec<_>>(), rows, width)
-    }
-
-    /// A factor that is packed already, as lines `[block of columns, row]`.
-    pub(super) fn from_lines(lines: impl Into<Cow<'a, [Line]>>, rows: usize, width: usize) -> Self {
-        let lines = lines.into();
-        assert_eq!(lines.len(), width.div_ceil(WIDTH) * rows);
-        Self { storage: Storage::Packed(lines), rows, width }
-    }
-
-    /// Where the factor begins, and how far apart rows and blocks of columns are.
-    fn layout(&self) -> (*const f32, usize, usize) {
-        match &self.storage {
-            Storage::Packed(lines) => (lines.as_ptr().cast(), WIDTH, self.rows * WIDTH),
-            Storage::Borrowed(values, stride) => (values.as_ptr(), *stride, WIDTH),
-        }
-    }
-}
-
-/// The columns of every row in blocks of lines, zeros behind the last column.
-fn pack(values: &[f32], stride: usize, columns: Range<usize>) -> Vec<Line> {
-    let rows = values.len() / stride;
-    let count = rows * columns.len().div_ceil(WIDTH);
-    let mut lines = Vec::with_capacity(count);
-    let spare = &mut lines.spare_capacity_mut()[..count];
-    for (row, values) in values.chunks_exact(stride).enumerate() {
-        let (whole, rest) = values[columns.clone()].as_chunks::<WIDTH>();
-        for (block, numbers) in whole.iter().enumerate() {
-            spare[block * rows + row].write(Line(*numbers));
-        }
-        if !rest.is_empty() {
-            let mut line = [0.0; WIDTH];
-            line[..rest.len()].copy_from_slice(rest);
-            spare[whole.len() * rows + row].write(Line(line));
-        }
-    }
-    // SAFETY: each of the `count` lines, one a row and block, has been written.
-    unsafe { lines.set_len(count) };
-    lines
-}
-
 /// What becomes of a sum.
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Finish<'a> {
     /// Whether it is added to what is there.
     pub(super) add: bool,
@@ -156,6 +116,18 @@ pub(super) struct Finish<'a> {
     pub(super) bias: Option<&'a [f32]>,
     /// Whether a negative result becomes 0.
     pub(super) relu: bool,
+}
+
+impl Finish<'_> {
+    /// What becomes of a sum that is added to what is there, or of one that is not.
+    pub(super) fn added(add: bool) -> Self {
+        Self { add, ..Self::default() }
+    }
+
+    /// Whether a sum is stored as it is.
+    pub(super) fn is_none(self) -> bool {
+        !self.add && self.bias.is_none() && !self.relu
+    }
 }
 
 /// The sums of products for each column of the factor, into rows of `out` that begin `stride` apart.
@@ -167,35 +139,52 @@ pub(super) fn products(
     steps: PlacesRef<'_>,
     finish: Finish<'_>,
 ) {
-    let width = factor.width;
-    if rows.source.is_empty() || width == 0 {
+    assert!(rows.len() == 0 || rows.last().1 * stride + factor.width() <= out.len());
+    // SAFETY: the assertion bounds what is written.
+    unsafe { products_at(source, factor, (out.as_mut_ptr(), stride), rows, steps, finish) }
+}
+
+/// [`products`] into memory that others write elsewhere.
+///
+/// # Safety
+/// `out` may be written, by this call alone, at the factor's columns of every row that `rows` names.
+pub(super) unsafe fn products_at<W: Walk>(
+    source: &[f32],
+    factor: &Factor<'_>,
+    (out, stride): (*mut f32, usize),
+    rows: W,
+    steps: W,
+    finish: Finish<'_>,
+) {
+    let width = factor.width();
+    if rows.len() == 0 || width == 0 {
         return;
     }
-    assert!(steps.source.is_empty() || largest(rows.source) + largest(steps.source) < source.len());
-    assert!(steps.source.is_empty() || largest(steps.other) < factor.rows);
-    assert!(rows.end(stride, width) <= out.len());
+    if steps.len() > 0 {
+        let (place, row) = steps.last();
+        assert!(rows.last().0 + place < source.len() && row < factor.rows());
+    }
     assert!(finish.bias.is_none_or(|bias| !finish.add && bias.len() >= width.next_multiple_of(WIDTH)));
-    let job =
-        Job { source: source.as_ptr(), factor, out: out.as_mut_ptr(), stride, width, rows, steps, finish };
-    // SAFETY: the assertions bound every place that the job reads or writes.
+    let job = Job { source: source.as_ptr(), factor, out, stride, width, rows, steps, finish };
+    // SAFETY: the assertions bound every place that the job reads; the caller answers for those that it writes.
     unsafe { job.run_widest() }
 }
 
-struct Job<'a> {
+struct Job<'a, W> {
     source: *const f32,
     factor: &'a Factor<'a>,
     out: *mut f32,
     stride: usize,
     width: usize,
-    rows: PlacesRef<'a>,
-    steps: PlacesRef<'a>,
+    rows: W,
+    steps: W,
     finish: Finish<'a>,
 }
 
-/// Steps of a block.
+/// Steps of a block at most; blocks are as long as each other.
 const BLOCK: usize = 256;
 
-impl Kernel for Job<'_> {
+impl<W: Walk> Kernel for Job<'_, W> {
     #[inline(always)]
     unsafe fn run<L: Lanes>(self) {
         let mut column = 0;
@@ -216,15 +205,16 @@ impl Kernel for Job<'_> {
     }
 }
 
-impl Job<'_> {
+impl<W: Walk> Job<'_, W> {
     /// The columns from `column` on, `V` vectors of them; the last rows go `S` at a time.
     #[inline(always)]
     unsafe fn panel<L: Lanes, const R: usize, const S: usize, const V: usize>(&self, column: usize) {
-        let (rows, steps) = (self.rows.source.len(), self.steps.source.len());
+        let (rows, steps) = (self.rows.len(), self.steps.len());
         let whole = if rows % R > R / 2 { rows } else { rows - rows % R };
+        let block = steps.div_ceil(steps.div_ceil(BLOCK).max(1));
         let mut start = 0;
         loop {
-            let end = (start + BLOCK).min(steps);
+            let end = (start + block).min(steps);
             for first in (0..whole).step_by(R) {
                 unsafe { self.tile::<L, R, V>(column, first, start..end) };
             }
@@ -250,17 +240,16 @@ impl Job<'_> {
     ) {
         unsafe {
             let add = steps.start > 0 || self.finish.add;
-            let last = steps.end == self.steps.source.len();
-            let count = (self.rows.source.len() - first).min(R);
+            let last = steps.end == self.steps.len();
+            let count = (self.rows.len() - first).min(R);
             let columns = (self.width - column).min(V * L::LEN);
             let whole = columns == V * L::LEN;
             let mut sources = [self.source; R];
             let mut outs = [self.out; R];
             for r in 0..R {
-                let row = first + r.min(count - 1);
-                sources[r] = self.source.add(*self.rows.source.get_unchecked(row) as usize);
-                let at = *self.rows.other.get_unchecked(row) as usize * self.stride + column;
-                outs[r] = self.out.add(at);
+                let (place, row) = self.rows.get(first + r.min(count - 1));
+                sources[r] = self.source.add(place);
+                outs[r] = self.out.add(row * self.stride + column);
             }
             let mut sums = [[L::zero(); V]; R];
             if add {
@@ -285,8 +274,8 @@ impl Job<'_> {
             let (factor, pitch, between) = self.factor.layout();
             let factor = factor.add(column / WIDTH * between);
             for step in steps {
-                let offset = *self.steps.source.get_unchecked(step) as usize;
-                let row = factor.add(*self.steps.other.get_unchecked(step) as usize * pitch);
+                let (offset, row) = self.steps.get(step);
+                let row = factor.add(row * pitch);
                 let mut vectors = [L::zero(); V];
                 for v in 0..V {
                     let at = v * L::LEN;

@@ -5,10 +5,20 @@ use fornax_core::{Backend, Flex, NdArray};
 use fornax_testkit::{Oracle, assert_close, gradient::check_gradient};
 use proptest::prelude::*;
 
-use super::{Recorded, config, point, tensor, to_f32};
+use super::{Point, Recorded, config, point, tensor, to_f32};
+
+/// Values for a shape and a seed.
+type Points = fn(&[usize], u64) -> Point;
+
+/// Values between -1/4 and 1/4, so that long sums stay near 1.
+fn small(shape: &[usize], seed: u64) -> Point {
+    let (shape, values) = point(shape, seed);
+    let largest = values.iter().fold(0.0, |largest: f32, value| largest.max(value.abs()));
+    (shape, values.into_iter().map(|value| value / largest / 4.0).collect())
+}
 
 /// `y`, `dx` and `dW` by loops.
-fn wanted(rows: usize, inputs: usize, units: usize, bias: bool) -> [Vec<f32>; 3] {
+fn wanted([rows, inputs, units]: [usize; 3], bias: bool, point: Points) -> [Vec<f32>; 3] {
     let values = |shape: &[usize], seed| point(shape, seed).1.into_iter().map(f64::from).collect::<Vec<_>>();
     let (x, kernel) = (values(&[rows, inputs], 1), values(&[inputs, units], 2));
     let (b, dy) = (values(&[units], 3), values(&[rows, units], 4));
@@ -28,9 +38,9 @@ fn wanted(rows: usize, inputs: usize, units: usize, bias: bool) -> [Vec<f32>; 3]
     [y, dx, dkernel].map(|values| to_f32(&values))
 }
 
-fn check<B: Backend>(rows: usize, inputs: usize, units: usize, bias: bool) {
+fn check<B: Backend>([rows, inputs, units]: [usize; 3], bias: bool, point: Points) {
     let place = format!("dense {rows} x {inputs} x {units} on {}", B::name(&Default::default()));
-    let [y, dx, dkernel] = wanted(rows, inputs, units, bias);
+    let [y, dx, dkernel] = wanted([rows, inputs, units], bias, point);
     let (x, kernel) = (tensor::<B>(&point(&[rows, inputs], 1)), tensor::<B>(&point(&[inputs, units], 2)));
     let dy = tensor::<B>(&point(&[rows, units], 4));
     let b = bias.then(|| tensor::<B>(&point(&[units], 3)));
@@ -69,9 +79,9 @@ proptest! {
         units in 1..=17usize,
         bias: bool,
     ) {
-        check::<Oracle>(rows, inputs, units, bias);
-        check::<Flex>(rows, inputs, units, bias);
-        check::<NdArray>(rows, inputs, units, bias);
+        check::<Oracle>([rows, inputs, units], bias, point);
+        check::<Flex>([rows, inputs, units], bias, point);
+        check::<NdArray>([rows, inputs, units], bias, point);
     }
 }
 
@@ -79,8 +89,19 @@ proptest! {
 #[test]
 fn single_rows_of_any_width() {
     for (rows, units) in [(1, 64), (1, 130), (1, 77), (1, 16), (2, 130)] {
-        check::<Flex>(rows, 19, units, true);
-        check::<NdArray>(rows, 19, units, false);
+        check::<Flex>([rows, 19, units], true, point);
+        check::<NdArray>([rows, 19, units], false, point);
+    }
+}
+
+/// Rows, depths and columns about the lengths of blocks, a factor that is packed or not, and a kernel too large to be transposed.
+#[test]
+fn products_in_blocks() {
+    for (rows, inputs, units) in
+        [(481, 257, 65), (47, 16, 48), (48, 513, 33), (4, 129, 600), (7, 700, 400), (961, 3, 1)]
+    {
+        check::<Flex>([rows, inputs, units], true, small);
+        check::<NdArray>([rows, inputs, units], false, small);
     }
 }
 

@@ -10,9 +10,10 @@ mod seen;
 
 use std::ops::Range;
 
-use super::gemm::{Matrix, gemm};
+use super::gemm::{Matrix, blocks, gemm};
 use super::host::{Host, HostTensor};
 use super::impl_for_cpu;
+use super::product::Finish;
 use super::tasks::{self, MOVE, unwritten};
 use crate::DynTensor;
 use crate::ops::{AttentionOps, AttentionOptions};
@@ -88,7 +89,7 @@ impl<'a> Problem<'a> {
         let group = self.q.heads / self.k.heads;
         let q = self.q.rows(sample, queries.start, head);
         let k = self.k.rows(sample, keys.start, head / group).t();
-        gemm([queries.len(), keys.len(), self.q.width], q, k, scores, keys.len(), false);
+        gemm([queries.len(), keys.len(), self.q.width], q, k, scores, keys.len(), Finish::default());
         self.seen.hide(at, queries, keys, scores);
     }
 
@@ -105,7 +106,7 @@ impl<'a> Problem<'a> {
         for head in 0..heads {
             let mut rows =
                 vec![Row { largest: f32::NEG_INFINITY, total: 0.0, correction: 1.0 }; queries.len()];
-            for keys in blocks(&visible, KEYS) {
+            for keys in blocks(visible.clone(), KEYS) {
                 let scores = &mut scores[..queries.len() * keys.len()];
                 self.scores((sample, head), &queries, &keys, scores);
                 exponentials(scores, keys.len(), self.scale, &mut rows);
@@ -122,7 +123,14 @@ impl<'a> Problem<'a> {
                 }
                 let v = self.v.rows(sample, keys.start, head / (heads / self.k.heads));
                 let scores = Matrix::rows(scores, keys.len());
-                gemm([queries.len(), width, keys.len()], scores, v, &mut y[head * width..], stride, later);
+                gemm(
+                    [queries.len(), width, keys.len()],
+                    scores,
+                    v,
+                    &mut y[head * width..],
+                    stride,
+                    Finish::added(later),
+                );
             }
             for (row, state) in rows.iter().enumerate() {
                 let total = if state.total == 0.0 { 1.0 } else { state.total };
@@ -155,7 +163,7 @@ impl<'a> Problem<'a> {
         let mut drawn = unwritten(if self.drop.is_some() { block } else { 0 });
         for member in 0..group {
             let head = key_head * group + member;
-            for queries in blocks(&(0..query_count), QUERIES) {
+            for queries in blocks(0..query_count, QUERIES) {
                 let rows = queries.clone();
                 let projections: Vec<f32> = rows
                     .clone()
@@ -167,41 +175,35 @@ impl<'a> Problem<'a> {
                 let log_sums: Vec<f32> =
                     rows.map(|row| log_sums[(sample * query_count + row) * heads + head]).collect();
                 let dy = dy.rows(sample, queries.start, head);
-                for keys in blocks(&self.seen.range(sample, &queries), KEYS) {
+                for keys in blocks(self.seen.range(sample, &queries), KEYS) {
                     let (m, n) = (queries.len(), keys.len());
                     let (p, dp) = (&mut p[..m * n], &mut dp[..m * n]);
                     self.scores((sample, head), &queries, &keys, p);
                     weights(p, n, self.scale, &log_sums);
                     let v = self.v.rows(sample, keys.start, key_head).t();
-                    gemm([m, n, value_width], dy, v, dp, n, false);
-                    let dv = &mut dv[keys.start * value_width..];
+                    gemm([m, n, value_width], dy, v, dp, n, Finish::default());
+                    let mut dropped = &*p;
                     if let Some(drop) = self.drop {
                         let drawn = &mut drawn[..m * n];
                         drop.draw((sample, head), &queries, &keys, drawn);
                         multiply(dp, drawn);
                         multiply(drawn, p);
-                        gemm([n, value_width, m], Matrix::rows(drawn, n).t(), dy, dv, value_width, true);
-                    } else {
-                        gemm([n, value_width, m], Matrix::rows(p, n).t(), dy, dv, value_width, true);
+                        dropped = drawn;
                     }
+                    let (dropped, dv) = (Matrix::rows(dropped, n).t(), &mut dv[keys.start * value_width..]);
+                    gemm([n, value_width, m], dropped, dy, dv, value_width, Finish::added(true));
                     slopes(p, dp, n, self.scale, &projections);
                     let (k, q) =
                         (self.k.rows(sample, keys.start, key_head), self.q.rows(sample, queries.start, head));
                     let ds = Matrix::rows(dp, n);
                     let dq = &mut dq[(queries.start * group + member) * width..];
-                    gemm([m, width, n], ds, k, dq, group * width, true);
-                    gemm([n, width, m], ds.t(), q, &mut dk[keys.start * width..], width, true);
+                    gemm([m, width, n], ds, k, dq, group * width, Finish::added(true));
+                    gemm([n, width, m], ds.t(), q, &mut dk[keys.start * width..], width, Finish::added(true));
                 }
             }
         }
         [dq, dk, dv]
     }
-}
-
-/// The range in blocks of `len`.
-fn blocks(range: &Range<usize>, len: usize) -> impl Iterator<Item = Range<usize>> + use<> {
-    let end = range.end;
-    range.clone().step_by(len).map(move |start| start..(start + len).min(end))
 }
 
 fn forward<B: Host>(inputs: [DynTensor<B>; 3], options: &AttentionOptions<B>) -> [DynTensor<B>; 2] {
@@ -214,7 +216,7 @@ fn forward<B: Host>(inputs: [DynTensor<B>; 3], options: &AttentionOptions<B>) ->
     let mut parts = vec![];
     let (mut rest, mut rest_sums) = (&mut y[..], &mut log_sums[..]);
     for sample in 0..batch {
-        for block in blocks(&(0..queries), QUERIES) {
+        for block in blocks(0..queries, QUERIES) {
             let (part, sums);
             (part, rest) = rest.split_at_mut(block.len() * stride);
             (sums, rest_sums) = rest_sums.split_at_mut(block.len() * heads);

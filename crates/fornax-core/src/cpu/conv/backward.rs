@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use super::super::depthwise;
+use super::super::factor::Factor;
 use super::super::gemm::{add_column_sums, add_row};
 use super::super::pool::MaxWindows;
-use super::super::product::{Factor, Finish, products};
+use super::super::product::{Finish, products};
 use super::super::tasks;
 use super::plan::{Class, Plan};
 use super::winograd;
@@ -116,7 +117,8 @@ pub(super) fn backward(
             }
             if kernel_by_places {
                 for group in 0..groups {
-                    let dz = Factor::new(dz, filters, group * width, width, plan.patch());
+                    let shape = [dz.len() / filters, width];
+                    let dz = Factor::new(&dz[group * width..], filters, shape, plan.patch());
                     for class in to_kernel.iter() {
                         products(
                             &x[group * depth..],

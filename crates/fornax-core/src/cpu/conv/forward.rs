@@ -1,10 +1,12 @@
 //! The output of a convolution, block by block, and the maxima over windows of it.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::super::depthwise;
+use super::super::factor::{Factor, whole_lines};
 use super::super::pool::MaxWindows;
-use super::super::product::{Factor, Finish, products};
+use super::super::product::{Finish, products};
 use super::super::tasks;
 use super::plan::{Class, Plan};
 use super::winograd::{self, Grid};
@@ -28,7 +30,7 @@ struct Weights<'a> {
     kernels: Vec<Factor<'a>>,
     bias: Option<&'a [f32]>,
     /// The biases of each group, with zeros up to whole vectors.
-    biases: Option<Vec<Vec<f32>>>,
+    biases: Option<Vec<Cow<'a, [f32]>>>,
     relu: bool,
 }
 
@@ -38,9 +40,10 @@ impl<'a> Forward<'a> {
         let transformed = plan.grid().map(|_| winograd::Kernels::new(kernel, plan.channels, filters));
         let groups = if plan.is_depthwise() || transformed.is_some() { 0 } else { plan.groups };
         let uses = plan.batch * plan.output.iter().product::<usize>();
-        let factor = |group| Factor::new(kernel, filters, group * width, width, uses);
+        let rows = kernel.len().checked_div(filters).unwrap_or(0);
+        let factor = |group| Factor::new(&kernel[group * width..], filters, [rows, width], uses);
         let kernels = (0..groups).map(factor).collect();
-        let biases = bias.map(|bias| padded_biases(bias, width));
+        let biases = bias.map(|bias| bias.chunks(width).map(whole_lines).collect());
         Self::with(plan, Weights { kernel, transformed, kernels, bias, biases, relu }.into())
     }
 
@@ -138,13 +141,4 @@ impl<'a> Forward<'a> {
             depthwise::finish(y, weights.bias, weights.relu);
         }
     }
-}
-
-fn padded_biases(bias: &[f32], width: usize) -> Vec<Vec<f32>> {
-    let padded = |bias: &[f32]| {
-        let mut bias = bias.to_vec();
-        bias.resize(width.next_multiple_of(16), 0.0);
-        bias
-    };
-    bias.chunks(width).map(padded).collect()
 }

@@ -8,7 +8,7 @@
 
 use std::ops::Range;
 
-use super::super::product::WIDTH as LINE;
+use super::super::factor::WIDTH as LINE;
 use super::winograd::{BLOCK, Grid, apart};
 use crate::lanes::{Kernel, Lanes};
 

@@ -11,7 +11,8 @@
 //!
 //! Where a direct sum is infinite, this one may be NaN; what is not finite reaches no further than in a direct sum.
 
-use super::super::product::{Factor, Finish, Places, WIDTH as LINE, products};
+use super::super::factor::{Factor, WIDTH as LINE};
+use super::super::product::{Finish, Places, products};
 use super::super::tasks::{unwritten, unwritten_lines};
 use super::tiles::{
     ElementsToInput, ElementsToKernel, ElementsToOutput, InputToElements, KernelToElements, OutputToElements,
