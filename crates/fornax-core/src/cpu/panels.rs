@@ -18,9 +18,6 @@ pub(super) const PANEL: usize = 16;
 /// Rows of the right factor that are multiplied at a time.
 const BLOCK: usize = 256;
 
-/// What it costs to pack a number that lies anywhere, in multiply-adds.
-const GATHERED: usize = 4 * MOVE;
-
 /// Steps of a sum between two jumps.
 const UNROLLED: usize = 4;
 
@@ -81,20 +78,18 @@ pub(super) struct Panels {
 }
 
 impl Panels {
-    /// Packs a matrix of `depth` rows and `columns` columns, a multiple of 16: `row` gives 16 columns of one row from the
-    /// column it is given.
+    /// Packs a matrix of `depth` rows and `columns` columns, a multiple of 16: `fill` writes the rows of the panel that begins at
+    /// the column it is given.
     pub(super) fn pack(
         depth: usize,
         columns: usize,
-        row: impl Fn(usize, usize) -> [f32; PANEL] + Sync,
+        fill: impl Fn(usize, &mut [[f32; PANEL]]) + Sync,
     ) -> Self {
         assert_eq!(columns % PANEL, 0);
         let mut values = unwritten(depth * columns);
         let panels = values.chunks_exact_mut(depth.max(1) * PANEL).collect();
-        each(panels, depth * columns * GATHERED, |panel, rows| {
-            for (at, out) in rows.as_chunks_mut::<PANEL>().0.iter_mut().enumerate() {
-                *out = row(at, panel * PANEL);
-            }
+        each(panels, depth * columns * MOVE, |panel, rows: &mut [f32]| {
+            fill(panel * PANEL, rows.as_chunks_mut().0);
         });
         Self { values, depth, columns }
     }
@@ -359,8 +354,11 @@ mod tests {
         ] {
             let value = |at: usize| ((at * 7 % 13) as f32 - 6.0) / 8.0;
             let right = |k: usize, column: usize| value(k * columns + column + 3);
-            let panels =
-                Panels::pack(depth, columns, |k, from| std::array::from_fn(|at| right(k, from + at)));
+            let panels = Panels::pack(depth, columns, |from, rows| {
+                for (k, row) in rows.iter_mut().enumerate() {
+                    *row = std::array::from_fn(|at| right(k, from + at));
+                }
+            });
             let left: Vec<f32> = (0..rows * depth).map(value).collect();
             let before: Vec<f32> = (0..rows * columns).map(|at| value(at + 1)).collect();
             let mut wanted = match start {

@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use super::super::panels::{PANEL, Panels};
+use super::super::transpose::transpose;
 use super::Lengths;
 use super::cell::Cell;
 
@@ -27,10 +28,12 @@ impl Weights {
         let (units, padded) = (lengths.units, lengths.layout::<C>().units);
         let wide = C::CELL.gates() * units;
         let pack = |depth: usize, blocks: Range<usize>, values: &[f32]| {
-            Panels::pack(depth, blocks.len() * padded, |row, column| {
+            Panels::pack(depth, blocks.len() * padded, |column, rows| {
                 let (block, unit) = (column / padded, column % padded);
-                let from = row * wide + C::gate(blocks.start + block) * units + unit;
-                padded_chunk(&values[from..from + units - unit])
+                let first = C::gate(blocks.start + block) * units + unit;
+                for (to, row) in rows.iter_mut().zip(values.chunks_exact(wide)) {
+                    *to = padded_chunk(&row[first..first + units - unit]);
+                }
             })
         };
         let mut sums = vec![0.0; C::BLOCKS * padded];
@@ -58,15 +61,15 @@ impl Weights {
         let wide = C::CELL.gates() * units;
         let pack = |rows: usize, blocks: Range<usize>, values: &[f32]| {
             let columns = rows.next_multiple_of(PANEL);
-            Panels::pack(blocks.len() * padded, columns, |at, first| {
-                let (block, unit) = (at / padded, at % padded);
-                let mut row = [0.0; PANEL];
-                if unit < units {
-                    let column = C::gate(blocks.start + block) * units + unit;
-                    let from = values[first * wide + column..].iter().step_by(wide);
-                    row.iter_mut().zip(from).for_each(|(to, &value)| *to = value);
+            Panels::pack(blocks.len() * padded, columns, |first, to| {
+                let count = (rows - first).min(PANEL);
+                if count < PANEL || units < padded {
+                    to.fill([0.0; PANEL]);
                 }
-                row
+                for (block, to) in blocks.clone().zip(to.chunks_exact_mut(padded)) {
+                    let from = &values[first * wide + C::gate(block) * units..];
+                    transpose(from, wide, [count, units], to.as_flattened_mut(), PANEL);
+                }
             })
         };
         Self {
