@@ -2,10 +2,10 @@
 //!
 //! `c = f(a b + bias)`, or `c += a b`
 //!
-//! So many columns of the right factor as take half of the second-level cache are packed and met by all rows of the left
-//! one, 480 at a time. Those are read where they are, a number of each row at a time, whether rows or columns lie in
-//! order (after Goto and van de Geijn, "Anatomy of High-Performance Matrix Multiplication", 2008). Threads take columns or rows, of
-//! which there are more; each sum runs over the steps in their order, whatever the blocks.
+//! So many columns of the right factor as take half of the second-level cache are packed and met by the rows of the left
+//! one, as many at a time as take the other half. Those are read where they are, a number of each row at a time, whether rows or
+//! columns lie in order (after Goto and van de Geijn, "Anatomy of High-Performance Matrix Multiplication", 2008). Threads take
+//! columns or rows, of which there are more; each sum runs over the steps in their order, whatever the blocks.
 
 use std::ops::Range;
 
@@ -16,11 +16,8 @@ use super::row::{Rows, row_product};
 use super::tasks::{each, threads, unwritten};
 use super::transpose::transpose;
 
-/// Numbers of the right factor that are packed at a time, about.
-const PACKED: usize = 128 << 10;
-
-/// Rows of the left factor that meet them at a time.
-const ROWS: usize = 480;
+/// Numbers of each factor that a block has, about: a quarter of a second-level cache of 1 MiB, half of one of 512 KiB.
+const BLOCK: usize = 64 << 10;
 
 /// A matrix whose element `(r, c)` lies at `r * row + c * column`; one of the two is 1.
 #[derive(Clone, Copy)]
@@ -83,14 +80,15 @@ pub(super) fn gemm(
         return transpose(&transposed, m, [n, m], c, stride);
     }
     let out = Output(c.as_mut_ptr());
-    let width = (PACKED / k.max(1)).next_multiple_of(64);
+    let width = (BLOCK / k.max(1)).next_multiple_of(64);
+    let height = (BLOCK / k.max(1)).next_multiple_of(60);
     let steps = Apart { count: k, stride: a.column };
     let product = |rows: Range<usize>, columns: Range<usize>| {
         let out = &out;
         for columns in blocks(columns, width) {
             let factor = b.factor(k, columns.clone(), rows.len());
             let finish = Finish { bias: finish.bias.map(|bias| &bias[columns.start..]), ..finish };
-            for block in blocks(rows.clone(), ROWS) {
+            for block in blocks(rows.clone(), height) {
                 let (left, rows) = (a.from(block.start, 0), Apart { count: block.len(), stride: a.row });
                 // SAFETY: the assertions bound every element of `c`, which is borrowed exclusively and of which parts do not
                 // overlap.
