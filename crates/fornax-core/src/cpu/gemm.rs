@@ -100,12 +100,13 @@ pub(super) fn gemm(
         }
     };
     let by_rows = m >= n;
-    let (len, least) = if by_rows { (m, 30) } else { (n, 64) };
+    // At least so many rows or columns for a thread, and a multiple of those of a tile.
+    let (len, least, tile) = if by_rows { (m, 30, 10) } else { (n, 64, 16) };
     let cost = m * n * k;
     match (len / least).min(threads(cost)) {
         0 | 1 => product(0..m, 0..n),
         parts => {
-            let bound = |part: usize| if part == parts { len } else { len * part / parts / least * least };
+            let bound = |part: usize| if part == parts { len } else { len * part / parts / tile * tile };
             each((0..parts).map(|part| bound(part)..bound(part + 1)).collect(), cost, |_, part| {
                 if by_rows { product(part, 0..n) } else { product(0..m, part) }
             });
