@@ -1,7 +1,6 @@
 //! `y = f(x W + b)` by one product, which begins with the bias and ends with a ReLU.
 
 use super::activation::relu_backward;
-use super::factor::whole_lines;
 use super::gemm::{Matrix, add_column_sums, add_row, gemm};
 use super::host::HostTensor;
 use super::impl_for_cpu;
@@ -24,8 +23,7 @@ impl_for_cpu!(DenseOps {
         let rows = shape.iter().product::<usize>() / units;
         let mut y = unwritten(rows * units);
         let bias = bias.map(|bias| bias.standard());
-        let bias = bias.as_ref().map(|bias| whole_lines(bias.floats()));
-        let finish = Finish { bias: bias.as_deref(), relu: activation == Activation::Relu, add: false };
+        let finish = Finish { bias: bias.as_ref().map(|bias| bias.floats()), relu: activation == Activation::Relu, add: false };
         let (a, b) = (Matrix::rows(x.floats(), inputs), Matrix::rows(kernel.floats(), units));
         gemm([rows, units, inputs], a, b, &mut y, units, finish);
         match activation {

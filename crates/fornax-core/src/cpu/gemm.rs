@@ -10,7 +10,7 @@
 use std::ops::Range;
 
 use super::activation::relu;
-use super::factor::Factor;
+use super::factor::{Factor, whole_lines};
 use super::product::{Apart, Finish, products_at};
 use super::row::{Rows, row_product};
 use super::tasks::{each, threads, unwritten};
@@ -55,7 +55,7 @@ impl<'a> Matrix<'a> {
     }
 }
 
-/// `c = a b`, finished, for `a [m, k]`, `b [k, n]` and `c [m, n]` whose rows begin `stride` apart.
+/// `c = a b`, finished, for `a [m, k]`, `b [k, n]`, `c [m, n]` whose rows begin `stride` apart and a bias `[n]`.
 pub(super) fn gemm(
     [m, n, k]: [usize; 3],
     a: Matrix<'_>,
@@ -79,6 +79,7 @@ pub(super) fn gemm(
         gemm([n, m, k], b.t(), a.t(), &mut transposed, m, finish);
         return transpose(&transposed, m, [n, m], c, stride);
     }
+    let bias = finish.bias.map(whole_lines);
     let out = Output(c.as_mut_ptr());
     let width = (BLOCK / k.max(1)).next_multiple_of(64);
     let height = (BLOCK / k.max(1)).next_multiple_of(60);
@@ -87,7 +88,7 @@ pub(super) fn gemm(
         let out = &out;
         for columns in blocks(columns, width) {
             let factor = b.factor(k, columns.clone(), rows.len());
-            let finish = Finish { bias: finish.bias.map(|bias| &bias[columns.start..]), ..finish };
+            let finish = Finish { bias: bias.as_ref().map(|bias| &bias[columns.start..]), ..finish };
             for block in blocks(rows.clone(), height) {
                 let (left, rows) = (a.from(block.start, 0), Apart { count: block.len(), stride: a.row });
                 // SAFETY: the assertions bound every element of `c`, which is borrowed exclusively and of which parts do not
@@ -117,7 +118,7 @@ pub(super) fn gemm(
 /// A product of one row, too small to pack for.
 fn one_row(x: &[f32], matrix: Rows<'_>, y: &mut [f32], finish: Finish<'_>) {
     if let Some(bias) = finish.bias {
-        y.copy_from_slice(&bias[..y.len()]);
+        y.copy_from_slice(bias);
     }
     row_product(x, matrix, y, finish.add || finish.bias.is_some());
     if finish.relu {
