@@ -2,8 +2,8 @@
 //!
 //! `c = f(a b + bias)`, or `c += a b`
 //!
-//! So many columns of the right factor as take half of the second-level cache are packed and met by the rows of the left
-//! one, as many at a time as take the other half. Those are read where they are, a number of each row at a time, whether rows or
+//! So many columns of the right factor as stay in the second-level cache are packed and met by the rows of the left
+//! one, as many at a time as stay there beside them. Those are read where they are, a number of each row at a time, whether rows or
 //! columns lie in order (after Goto and van de Geijn, "Anatomy of High-Performance Matrix Multiplication", 2008). Threads take
 //! columns or rows, of which there are more; each sum runs over the steps in their order, whatever the blocks.
 
