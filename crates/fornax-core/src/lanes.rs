@@ -50,6 +50,8 @@ pub(crate) trait Lanes: Copy {
     unsafe fn root(self) -> Self;
     /// Negative numbers become 0; NaN stays.
     unsafe fn rectified(self) -> Self;
+    /// Numbers below `least` in magnitude become 0; NaN stays.
+    unsafe fn at_least(self, least: Self) -> Self;
     /// The sum over the lanes of each of eight vectors.
     unsafe fn sums(eight: [Self; 8], to: *mut f32);
 
@@ -181,6 +183,10 @@ impl Lanes for [f32; 8] {
     #[inline(always)]
     unsafe fn rectified(self) -> Self {
         self.map(|x| if 0.0 > x { 0.0 } else { x })
+    }
+    #[inline(always)]
+    unsafe fn at_least(self, least: Self) -> Self {
+        std::array::from_fn(|lane| if self[lane].abs() < least[lane] { 0.0 } else { self[lane] })
     }
 }
 
@@ -323,6 +329,14 @@ x86_lanes!(
             }
         }
         #[inline(always)]
+        unsafe fn at_least(self, least: Self) -> Self {
+            use std::arch::x86_64::*;
+            unsafe {
+                let kept = _mm512_cmp_ps_mask::<_CMP_NLT_UQ>(_mm512_abs_ps(self), least);
+                _mm512_maskz_mov_ps(kept, self)
+            }
+        }
+        #[inline(always)]
         unsafe fn sums(eight: [Self; 8], to: *mut f32) {
             use std::arch::x86_64::*;
             let [a, b, c, d, e, f, g, h] = eight;
@@ -385,6 +399,14 @@ x86_lanes!(
         #[inline(always)]
         unsafe fn root(self) -> Self {
             unsafe { std::arch::x86_64::_mm256_sqrt_ps(self) }
+        }
+        #[inline(always)]
+        unsafe fn at_least(self, least: Self) -> Self {
+            use std::arch::x86_64::*;
+            unsafe {
+                let magnitude = _mm256_andnot_ps(_mm256_set1_ps(-0.0), self);
+                _mm256_and_ps(self, _mm256_cmp_ps::<_CMP_NLT_UQ>(magnitude, least))
+            }
         }
         #[inline(always)]
         unsafe fn sums(eight: [Self; 8], to: *mut f32) {

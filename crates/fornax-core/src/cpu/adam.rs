@@ -7,6 +7,11 @@
 
 use crate::lanes::{Kernel, Lanes};
 
+/// Moments smaller than these are taken as 0.
+const LEAST: f32 = 1e-30;
+const LEAST_SQUARE: f32 = 2.0 * f32::MIN_POSITIVE;
+const LEAST_ROOT: f32 = 1e-17;
+
 /// The rates of a step.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Rates {
@@ -111,8 +116,10 @@ impl Adam {
     unsafe fn moved<L: Lanes>(&self, Part { w, m, v, g }: Part<L>) -> Part<L> {
         unsafe {
             let Rates { alpha, first, second, epsilon } = &self.rates;
+            let (m, v) = (m.at_least(L::splat(&LEAST)), v.at_least(L::splat(&LEAST_SQUARE)));
             let m = g.subtract(m).multiply_add(L::splat(first), m);
-            let v = g.multiply(g).subtract(v).multiply_add(L::splat(second), v);
+            let square = g.at_least(L::splat(&LEAST_ROOT));
+            let v = square.multiply(square).subtract(v).multiply_add(L::splat(second), v);
             let by = v.root().add(L::splat(epsilon));
             Part { w: w.subtract(L::splat(alpha).multiply(m).divide(by)), m, v, g }
         }
