@@ -77,7 +77,7 @@ impl<B: Backend> OptimizerState<B> {
 
     /// The weight `index` after this step by its gradient: weight decay, the rule, the average.
     ///
-    /// By a gradient of rows only those rows change, of the weight and of its slots.
+    /// A lazy optimizer changes by a gradient of rows only those rows, of the weight and of its slots.
     ///
     /// # Panics
     /// If the gradient has another shape than the weight.
@@ -98,14 +98,7 @@ impl<B: Backend> OptimizerState<B> {
         let (rate, step) = (self.rate, self.step);
         let decayed = |weight: DynTensor<B>, decay: f64| weight.mul_scalar(1.0 - decay * rate);
         let weight = match gradient {
-            Gradient::Dense(gradient) => {
-                let weight = match options.weight_decay {
-                    Some(decay) => decayed(weight, decay),
-                    None => weight,
-                };
-                B::update(&optimizer.rule, weight, slots, gradient, rate, step)
-            }
-            Gradient::Rows { rows, values } => {
+            Gradient::Rows { rows, values } if options.lazy => {
                 let weight = match options.weight_decay {
                     Some(decay) => {
                         let of_rows = B::embedding_lookup(weight.clone(), rows.clone());
@@ -114,6 +107,20 @@ impl<B: Backend> OptimizerState<B> {
                     None => weight,
                 };
                 B::update_rows(&optimizer.rule, weight, slots, rows, values, rate, step)
+            }
+            gradient => {
+                let weight = match options.weight_decay {
+                    Some(decay) => decayed(weight, decay),
+                    None => weight,
+                };
+                match gradient {
+                    Gradient::Dense(gradient) => {
+                        B::update(&optimizer.rule, weight, slots, gradient, rate, step)
+                    }
+                    Gradient::Rows { rows, values } => {
+                        B::update_by_rows(&optimizer.rule, weight, slots, rows, values, rate, step)
+                    }
+                }
             }
         };
         if options.use_ema { self.averaged(options, index, weight) } else { weight }

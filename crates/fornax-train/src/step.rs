@@ -188,7 +188,7 @@ fn forward_backward<B: Backend>(
     random: Philox,
 ) -> Result<Step<B>> {
     let samples = placed.inputs[0].shape()[0];
-    let (outputs, effects) = match compiled.optimizer.options().lazy {
+    let (outputs, effects) = match B::ROW_GRADIENTS || compiled.optimizer.options().lazy {
         true => network.train_lazily(lifted, placed.inputs, random)?,
         false => network.train(lifted, placed.inputs, random)?,
     };

@@ -4,13 +4,19 @@
 //! Four slices are read and three written, and large ones often begin at addresses that end in the same twelve bits. A load
 //! waits for a store before it whose address ends in the same bits, and then takes twice as long in all. So two vectors of each
 //! slice are read before those in front of them are written.
+//!
+//! The moments of a weight that gets no gradient any more (of a unit at rest, of a word that does not come) fade until they
+//! are denormal, and stay so, because the last unit of a number that small rounds to itself. A product with such a number takes some
+//! processors a hundred cycles and more. So moments are 0 below a size at which they cannot be told from it beside `eps`.
 
-use crate::lanes::{Kernel, Lanes};
+use crate::lanes::{Kernel, LINE, Lanes};
 
-/// Moments smaller than these are taken as 0.
-const LEAST: f32 = 1e-30;
-const LEAST_SQUARE: f32 = 2.0 * f32::MIN_POSITIVE;
-const LEAST_ROOT: f32 = 1e-17;
+/// First moments below are 0: `alpha m / sqrt v` of those above is not denormal.
+const LEAST_FIRST: f32 = 1e-30;
+/// Second moments below are 0: `b2 v` of those above is not denormal.
+const LEAST_SECOND: f32 = 2.0 * f32::MIN_POSITIVE;
+/// The squares of gradients below are 0: `(1 - b2) g²` of those above is not denormal.
+const LEAST_GRADIENT: f32 = 1e-17;
 
 /// The rates of a step.
 #[derive(Clone, Copy, Debug)]
@@ -31,7 +37,20 @@ pub(super) fn adam(w: &mut [f32], m: &mut [f32], v: &mut [f32], g: &[f32], rates
     let (len, g) = (w.len(), g.as_ptr());
     let (w, m, v) = (w.as_mut_ptr(), m.as_mut_ptr(), v.as_mut_ptr());
     // SAFETY: each slice has `len` numbers.
-    unsafe { Adam { w, m, v, g, len, rates }.run_widest() }
+    unsafe { Adam { w, m, v, g, stride: 1, len, rates }.run_widest() }
+}
+
+/// The step by a gradient of zeros.
+///
+/// # Panics
+/// If the slices are not equally long.
+pub(super) fn adam_at_rest(w: &mut [f32], m: &mut [f32], v: &mut [f32], rates: Rates) {
+    static ZEROS: [f32; LINE] = [0.0; LINE];
+    assert!([m.len(), v.len()] == [w.len(); 2], "moments are the weight's");
+    let (len, g) = (w.len(), ZEROS.as_ptr());
+    let (w, m, v) = (w.as_mut_ptr(), m.as_mut_ptr(), v.as_mut_ptr());
+    // SAFETY: each slice has `len` numbers, and the zeros are as many as a vector's.
+    unsafe { Adam { w, m, v, g, stride: 0, len, rates }.run_widest() }
 }
 
 struct Adam {
@@ -39,6 +58,8 @@ struct Adam {
     m: *mut f32,
     v: *mut f32,
     g: *const f32,
+    /// 1, or 0 where each vector of the gradient is the first.
+    stride: usize,
     len: usize,
     rates: Rates,
 }
@@ -75,7 +96,7 @@ impl Kernel for Adam {
                     w: L::load_part(self.w.add(at), len),
                     m: L::load_part(self.m.add(at), len),
                     v: L::load_part(self.v.add(at), len),
-                    g: L::load_part(self.g.add(at), len),
+                    g: L::load_part(self.g.add(at * self.stride), len),
                 });
                 part.w.store_part(self.w.add(at), len);
                 part.m.store_part(self.m.add(at), len);
@@ -98,7 +119,7 @@ impl Adam {
                 w: L::load(self.w.add(at)),
                 m: L::load(self.m.add(at)),
                 v: L::load(self.v.add(at)),
-                g: L::load(self.g.add(at)),
+                g: L::load(self.g.add(at * self.stride)),
             }
         }
     }
@@ -116,9 +137,9 @@ impl Adam {
     unsafe fn moved<L: Lanes>(&self, Part { w, m, v, g }: Part<L>) -> Part<L> {
         unsafe {
             let Rates { alpha, first, second, epsilon } = &self.rates;
-            let (m, v) = (m.at_least(L::splat(&LEAST)), v.at_least(L::splat(&LEAST_SQUARE)));
+            let (m, v) = (m.at_least(L::splat(&LEAST_FIRST)), v.at_least(L::splat(&LEAST_SECOND)));
             let m = g.subtract(m).multiply_add(L::splat(first), m);
-            let square = g.at_least(L::splat(&LEAST_ROOT));
+            let square = g.at_least(L::splat(&LEAST_GRADIENT));
             let v = square.multiply(square).subtract(v).multiply_add(L::splat(second), v);
             let by = v.root().add(L::splat(epsilon));
             Part { w: w.subtract(L::splat(alpha).multiply(m).divide(by)), m, v, g }
@@ -148,7 +169,7 @@ mod tests {
             // SAFETY: each slice has `len` numbers; the caller knows the instructions.
             unsafe {
                 let (w, m, v) = (w.as_mut_ptr(), m.as_mut_ptr(), v.as_mut_ptr());
-                Adam { w, m, v, g: g.as_ptr(), len, rates: RATES }.run::<L>();
+                Adam { w, m, v, g: g.as_ptr(), stride: 1, len, rates: RATES }.run::<L>();
             }
             for at in 0..len {
                 let [weight, first, second] = before.each_ref().map(|x| f64::from(x[at]));
@@ -169,6 +190,34 @@ mod tests {
     #[test]
     fn steps_are_those_of_a_loop_by_any_vectors() {
         by_any_vectors!(check);
+    }
+
+    #[test]
+    fn a_gradient_of_zeros() {
+        let mut random = Philox::new(2);
+        for len in [0, 1, 15, 16, 33, 70, 128] {
+            let mut numbers = || (0..len).map(|_| random.normal()).collect::<Vec<f32>>();
+            let (w, m) = (numbers(), numbers());
+            let v: Vec<f32> = m.iter().map(|m| m * m).collect();
+            let [mut by_zeros, mut at_rest] = [(w.clone(), m.clone(), v.clone()), (w, m, v)];
+            adam(&mut by_zeros.0, &mut by_zeros.1, &mut by_zeros.2, &vec![0.0; len], RATES);
+            adam_at_rest(&mut at_rest.0, &mut at_rest.1, &mut at_rest.2, RATES);
+            assert_eq!(by_zeros, at_rest);
+        }
+    }
+
+    /// Moments fade to 0, not to a denormal number.
+    #[test]
+    fn fading_moments() {
+        let (mut w, mut m, mut v) = ([1.0; 40], [0.0; 40], [0.0; 40]);
+        adam(&mut w, &mut m, &mut v, &[1e-3; 40], RATES);
+        for _ in 0..10_000 {
+            adam_at_rest(&mut w, &mut m, &mut v, RATES);
+            assert!(m.iter().chain(&v).all(|x| *x == 0.0 || x.is_normal()), "{} {}", m[0], v[0]);
+        }
+        assert_eq!((m, v), ([0.0; 40], [0.0; 40]));
+        adam(&mut w, &mut m, &mut v, &[1e-19; 40], RATES);
+        assert!(m.iter().chain(&v).all(|x| *x == 0.0 || x.is_normal()), "{} {}", m[0], v[0]);
     }
 
     #[test]

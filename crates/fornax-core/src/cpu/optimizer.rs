@@ -1,6 +1,6 @@
 //! Adam and plain SGD in one pass in place; the other rules run by Burn's operations.
 
-use super::adam::{Rates, adam};
+use super::adam::{Rates, adam, adam_at_rest};
 use super::embedding::{AHEAD, row_numbers};
 use super::host::HostTensor;
 use super::impl_for_cpu;
@@ -30,7 +30,33 @@ fn adam_rates([beta_1, beta_2, epsilon]: [f64; 3], alpha: f64, t: u64) -> Rates 
     Rates { alpha, first, second, epsilon }
 }
 
+/// Adam's step of the rows from `first` on that `[w, m, v]` hold, of which `rows` have the gradients `g`: those between two of them by
+/// a gradient of zeros, neighbours at once.
+fn adam_by_rows(
+    [w, m, v]: [&mut [f32]; 3],
+    first: usize,
+    rows: &[u32],
+    g: &[f32],
+    width: usize,
+    rates: Rates,
+) {
+    let end = first + w.len() / width;
+    let (mut row, mut rest) = (first, rows);
+    while row < end {
+        let next = rest.first().map_or(end, |&next| next as usize);
+        let between = (row - first) * width..(next - first) * width;
+        adam_at_rest(&mut w[between.clone()], &mut m[between.clone()], &mut v[between], rates);
+        let run = rest.iter().zip(next as u32..).take_while(|(row, at)| **row == *at).count();
+        let (run_at, g_at) = ((next - first) * width, (rows.len() - rest.len()) * width);
+        let (run_of, g_of) = (run_at..run_at + run * width, g_at..g_at + run * width);
+        adam(&mut w[run_of.clone()], &mut m[run_of.clone()], &mut v[run_of], &g[g_of], rates);
+        (row, rest) = (next + run, &rest[run..]);
+    }
+}
+
 impl_for_cpu!(OptimizerOps {
+    const ROW_GRADIENTS: bool = true;
+
     fn update(
         rule: &UpdateRule,
         weight: DynTensor<Self>,
@@ -59,6 +85,37 @@ impl_for_cpu!(OptimizerOps {
             }
             _ => optimizer::reference(rule, weight, slots, gradient, alpha, t),
         }
+    }
+
+    fn update_by_rows(
+        rule: &UpdateRule,
+        table: DynTensor<Self>,
+        slots: &mut Slots<Self>,
+        rows: Indices<Self>,
+        gradient: DynTensor<Self>,
+        alpha: f64,
+        t: u64,
+    ) -> DynTensor<Self> {
+        let UpdateRule::Adam { beta_1, beta_2, epsilon, amsgrad: false } = *rule else {
+            return optimizer::reference_by_rows(rule, table, slots, rows, gradient, alpha, t);
+        };
+        let (mut w, g) = (table.standard(), gradient.standard());
+        let rates = adam_rates([beta_1, beta_2, epsilon], alpha, t);
+        let [m, v] = &mut slots[..] else { panic!("Adam keeps two moments") };
+        let (width, work) = (w.shape()[1].max(1), 6 * MOVE * w.len());
+        let rows: Vec<u32> = row_numbers(&rows).map(|row| row as u32).collect();
+        assert!(rows.is_sorted_by(|a, b| a < b), "rows ascend");
+        let of_part = (PART / width).max(1);
+        let tables = w.floats_mut().chunks_mut(of_part * width);
+        let tables = tables.zip(m.floats_mut().chunks_mut(of_part * width));
+        let tables = tables.zip(v.floats_mut().chunks_mut(of_part * width));
+        each(tables.collect(), work, |part, ((w, m), v)| {
+            let first = part * of_part;
+            let [from, to] = [first, first + of_part].map(|end| rows.partition_point(|&row| (row as usize) < end));
+            let g = &g.floats()[from * width..to * width];
+            adam_by_rows([w, m, v], first, &rows[from..to], g, width, rates);
+        });
+        w
     }
 
     fn update_rows(

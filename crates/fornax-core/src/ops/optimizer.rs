@@ -110,6 +110,9 @@ impl UpdateRule {
 
 /// Optimizer steps on a backend.
 pub trait OptimizerOps: Burn {
+    /// Whether the gradient of a table is cheaper kept as that of the rows that were looked up, even where a step moves all rows.
+    const ROW_GRADIENTS: bool = false;
+
     /// The weight after step `t` (from 1) with learning rate `alpha` by the gradient; `slots` change in place.
     fn update(
         rule: &UpdateRule,
@@ -122,8 +125,23 @@ pub trait OptimizerOps: Burn {
         reference(rule, weight, slots, gradient, alpha, t)
     }
 
-    /// The same of the distinct, ascending `rows [count]` of a table alone, by their gradients `[count, width]`; the other rows of the
-    /// table and of its slots stay as they are.
+    /// The same by the gradients `[count, width]` of the distinct, ascending `rows [count]` of a table; that of its other rows is 0.
+    fn update_by_rows(
+        rule: &UpdateRule,
+        table: DynTensor<Self>,
+        slots: &mut Slots<Self>,
+        rows: Indices<Self>,
+        gradient: DynTensor<Self>,
+        alpha: f64,
+        t: u64,
+    ) -> DynTensor<Self>
+    where
+        Self: EmbeddingOps,
+    {
+        reference_by_rows(rule, table, slots, rows, gradient, alpha, t)
+    }
+
+    /// The same of those rows alone; the other rows of the table and of its slots stay as they are.
     fn update_rows(
         rule: &UpdateRule,
         table: DynTensor<Self>,
@@ -138,6 +156,19 @@ pub trait OptimizerOps: Burn {
     {
         reference_of_rows(rule, table, slots, rows, gradient, alpha, t)
     }
+}
+
+pub(crate) fn reference_by_rows<B: OptimizerOps + EmbeddingOps>(
+    rule: &UpdateRule,
+    table: DynTensor<B>,
+    slots: &mut Slots<B>,
+    rows: Indices<B>,
+    gradient: DynTensor<B>,
+    alpha: f64,
+    t: u64,
+) -> DynTensor<B> {
+    let gradient = B::embedding_lookup_backward(table.shape()[0], rows, gradient);
+    B::update(rule, table, slots, gradient, alpha, t)
 }
 
 pub(crate) fn reference_of_rows<B: OptimizerOps + EmbeddingOps>(

@@ -1,6 +1,6 @@
 //! Steps of the rows of a table alone, which are those of the oracle and move no other row; steps of many weights.
 
-use fornax_core::ops::{OptimizerOps, UpdateRule};
+use fornax_core::ops::{EmbeddingOps, OptimizerOps, UpdateRule};
 use fornax_core::{Backend, DynTensor, Flex, Indices, NdArray};
 use fornax_testkit::{Oracle, assert_close};
 
@@ -60,5 +60,38 @@ fn a_step_is_the_same_for_any_number_of_threads() {
         for (found, wanted) in step(1, LEN - 9, 9).iter().zip(&wanted) {
             assert_close(found, &wanted[LEN - 9..], 1e-6, "the last weights alone");
         }
+    }
+}
+
+/// A gradient kept as rows moves every row as the same gradient with zeros between them does, to the bit and by any number of threads.
+#[test]
+fn a_step_by_rows_is_that_of_the_whole_gradient() {
+    // Parts of 885 rows.
+    const SHAPE: [usize; 2] = [3000, 37];
+    let adam = |amsgrad| UpdateRule::Adam { beta_1: 0.9, beta_2: 0.999, epsilon: 1e-7, amsgrad };
+    let scattered = (0..3000).filter(|row| row % 7 < 3 || row % 50 == 3).collect();
+    let choices: [Vec<i32>; 5] = [scattered, vec![884, 885], vec![0, 1, 2999], (0..3000).collect(), vec![]];
+    for (rule, rows) in
+        [adam(false), adam(true)].iter().flat_map(|rule| choices.iter().map(move |it| (rule, it)))
+    {
+        let step = |threads: usize, by_rows: bool| {
+            let device = Default::default();
+            let table = tensor::<Flex>(&point(&SHAPE, 1));
+            let values = tensor::<Flex>(&point(&[rows.len(), SHAPE[1]], 2));
+            let rows = Indices::from_vec(rows.clone(), &[rows.len()], &device);
+            let slot = |seed| tensor::<Flex>(&point(&SHAPE, seed)).square();
+            let mut slots: Vec<_> = (3..).map(slot).take(rule.slots().len()).collect();
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            let table = pool.install(|| match by_rows {
+                true => Flex::update_by_rows(rule, table, &mut slots, rows, values, 0.01, 3),
+                false => {
+                    let gradient = Flex::embedding_lookup_backward(SHAPE[0], rows, values);
+                    Flex::update(rule, table, &mut slots, gradient, 0.01, 3)
+                }
+            });
+            [&[table], &slots[..]].concat().iter().map(DynTensor::to_vec).collect::<Vec<_>>()
+        };
+        let wanted = step(1, false);
+        assert!(step(1, true) == wanted && step(2, true) == wanted, "{} rows", rows.len());
     }
 }
