@@ -1,9 +1,14 @@
 //! [`Value`]: what flows between layers, a tensor with what Keras attaches to it.
 
+use std::sync::{Arc, OnceLock};
+
+use crate::ops::Activation;
 use crate::{Array, Backend, DynTensor, Error, Indices, Mask, Result};
 
 /// A float tensor or a tensor of indices, with an optional mask of the time steps that count and what it was
 /// computed from: behind a softmax or sigmoid the logits, behind a structured output its scores.
+///
+/// A softmax or sigmoid is computed when somebody asks for it: a training step whose loss looks at the logits alone does not.
 ///
 /// The loss trains through the logits where it can, which is exact where probabilities are rounded to 0 or 1
 /// (Keras does the same on TensorFlow). A structured output (the best path of a conditional random field) has no
@@ -20,7 +25,6 @@ pub struct Value<B: Backend> {
 #[derive(Clone, Debug)]
 struct Attached<B: Backend> {
     mask: Option<Mask<B>>,
-    logits: Option<DynTensor<B>>,
     scores: Option<DynTensor<B>>,
 }
 
@@ -28,6 +32,25 @@ struct Attached<B: Backend> {
 enum Data<B: Backend> {
     Float(DynTensor<B>),
     Int(Indices<B>),
+    Activated(Arc<Activated<B>>),
+}
+
+/// The activation of logits, computed once, when it is first asked for.
+#[derive(Debug)]
+struct Activated<B: Backend> {
+    logits: DynTensor<B>,
+    activation: Activation,
+    result: OnceLock<DynTensor<B>>,
+}
+
+impl<B: Backend> Activated<B> {
+    fn result(&self) -> &DynTensor<B> {
+        self.result.get_or_init(|| B::activate(self.logits.clone(), self.activation))
+    }
+
+    fn into_result(self) -> DynTensor<B> {
+        self.result.into_inner().unwrap_or_else(|| B::activate(self.logits, self.activation))
+    }
 }
 
 impl<B: Backend> Value<B> {
@@ -47,11 +70,18 @@ impl<B: Backend> Value<B> {
         }
     }
 
+    /// The softmax or sigmoid of `logits`, which are remembered.
+    pub fn activated(logits: DynTensor<B>, activation: Activation) -> Self {
+        let activated = Activated { logits, activation, result: OnceLock::new() };
+        Self { data: Data::Activated(Arc::new(activated)), attached: None, range: None }
+    }
+
     /// The lengths of the axes; axis 0 is the batch.
     pub fn shape(&self) -> Vec<usize> {
         match &self.data {
             Data::Float(tensor) => tensor.shape(),
             Data::Int(indices) => indices.shape(),
+            Data::Activated(activated) => activated.logits.shape(),
         }
     }
 
@@ -65,14 +95,15 @@ impl<B: Backend> Value<B> {
         match &self.data {
             Data::Float(tensor) => tensor.device(),
             Data::Int(indices) => indices.device(),
+            Data::Activated(activated) => activated.logits.device(),
         }
     }
 
     /// The same elements in another shape, without the mask and the logits, which belong to the old one.
     pub fn reshape(self, shape: &[usize]) -> Self {
         match self.data {
-            Data::Float(tensor) => tensor.reshape(shape).into(),
             Data::Int(indices) => Self { range: self.range, ..indices.reshape(shape).into() },
+            _ => self.float().reshape(shape).into(),
         }
     }
 
@@ -81,14 +112,18 @@ impl<B: Backend> Value<B> {
         match self.data {
             Data::Float(tensor) => tensor,
             Data::Int(indices) => indices.to_float(),
+            Data::Activated(activated) => match Arc::try_unwrap(activated) {
+                Ok(activated) => activated.into_result(),
+                Err(shared) => shared.result().clone(),
+            },
         }
     }
 
     /// The elements as indices (floats are truncated).
     pub fn indices(self) -> Indices<B> {
         match self.data {
-            Data::Float(tensor) => tensor.to_indices(),
             Data::Int(indices) => indices,
+            _ => self.float().to_indices(),
         }
     }
 
@@ -98,7 +133,7 @@ impl<B: Backend> Value<B> {
         let values = match (&self.range, &self.data) {
             (Some(range), _) => return Some(*range),
             (None, Data::Int(indices)) => indices.to_vec(),
-            (None, Data::Float(tensor)) => tensor.clone().to_indices().to_vec(),
+            (None, _) => self.clone().indices().to_vec(),
         };
         values.iter().copied().min().zip(values.iter().copied().max())
     }
@@ -139,18 +174,25 @@ impl<B: Backend> Value<B> {
     }
 
     fn attach(&mut self) -> &mut Attached<B> {
-        self.attached.get_or_insert_with(|| Box::new(Attached { mask: None, logits: None, scores: None }))
+        self.attached.get_or_insert_with(|| Box::new(Attached { mask: None, scores: None }))
     }
 
     /// The logits behind a softmax or sigmoid.
     pub fn logits(&self) -> Option<&DynTensor<B>> {
-        self.attached.as_ref()?.logits.as_ref()
+        match &self.data {
+            Data::Activated(activated) => Some(&activated.logits),
+            _ => None,
+        }
     }
 
-    /// The same tensor, remembered to be the softmax or sigmoid of `logits`.
-    pub fn with_logits(mut self, logits: DynTensor<B>) -> Self {
-        self.attach().logits = Some(logits);
-        self
+    /// The same elements in another shape whose last axis is the same, with the logits and without the mask.
+    pub fn reshape_rows(self, shape: &[usize]) -> Self {
+        match &self.data {
+            Data::Activated(activated) => {
+                Self::activated(activated.logits.clone().reshape(shape), activated.activation)
+            }
+            _ => self.reshape(shape),
+        }
     }
 
     /// The scores that a structured output was decoded from.
@@ -168,6 +210,7 @@ impl<B: Backend> Value<B> {
     pub fn to_array(&self) -> Array {
         match &self.data {
             Data::Float(tensor) => tensor.to_array(),
+            Data::Activated(activated) => activated.result().to_array(),
             Data::Int(indices) => Array::from_i32(indices.shape(), indices.to_vec())
                 .expect("a tensor holds as many values as its shape"),
         }
@@ -183,13 +226,19 @@ impl<B: Backend> Value<B> {
             data: match self.data {
                 Data::Float(tensor) => Data::Float(float(tensor)),
                 Data::Int(indices) => Data::Int(int(indices)),
+                Data::Activated(activated) => Data::Activated(Arc::new(Activated {
+                    logits: float(activated.logits.clone()),
+                    activation: activated.activation,
+                    result: activated
+                        .result
+                        .get()
+                        .cloned()
+                        .map(&float)
+                        .map_or_else(OnceLock::new, OnceLock::from),
+                })),
             },
             attached: self.attached.map(|attached| {
-                Box::new(Attached {
-                    mask: attached.mask.map(mask),
-                    logits: attached.logits.map(&float),
-                    scores: attached.scores.map(&float),
-                })
+                Box::new(Attached { mask: attached.mask.map(mask), scores: attached.scores.map(&float) })
             }),
             range: self.range,
         }

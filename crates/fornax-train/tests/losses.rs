@@ -111,10 +111,10 @@ fn one_hot_plus(offset: f32) -> Array {
 #[cfg(feature = "flex")]
 #[test]
 fn the_binary_cross_entropy_has_its_slope_at_zero() {
-    use fornax_core::{Autodiff, Flex, ops::ActivationOps};
+    use fornax_core::{Autodiff, Flex};
     let z = DynTensor::<Flex>::zeros(&[2, 1], &Default::default()).lift(true);
     let y_true = Value::<Autodiff<Flex>>::from_array(&vec![0, 1].into(), &Default::default());
-    let p = Value::from(Autodiff::<Flex>::activate(z.clone(), Activation::Sigmoid)).with_logits(z.clone());
+    let p = Value::activated(z.clone(), Activation::Sigmoid);
     let mut gradients = BinaryCrossentropy.losses(&y_true, &p).unwrap().sum().backward();
     assert_eq!(gradients.remove(&z).unwrap().to_vec(), [0.5, -0.5]);
 }
@@ -123,10 +123,10 @@ fn the_binary_cross_entropy_has_its_slope_at_zero() {
 #[cfg(feature = "flex")]
 #[test]
 fn cross_entropies_train_through_the_logits() {
-    use fornax_core::{Autodiff, Flex, ops::ActivationOps};
+    use fornax_core::{Autodiff, Flex};
     let z = DynTensor::<Flex>::from_vec(vec![200.0, -200.0], &[1, 2], &Default::default()).lift(true);
     let y_true = Value::<Autodiff<Flex>>::from_array(&vec![1].into(), &Default::default());
-    let p = Value::from(Autodiff::<Flex>::activate(z.clone(), Activation::Softmax)).with_logits(z.clone());
+    let p = Value::activated(z.clone(), Activation::Softmax);
     let loss = SparseCategoricalCrossentropy.losses(&y_true, &p).unwrap();
     assert_eq!(loss.to_vec(), [400.0]);
     assert_eq!(loss.backward().remove(&z).unwrap().to_vec(), [1.0, -1.0]);

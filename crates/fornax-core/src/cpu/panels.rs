@@ -103,7 +103,9 @@ impl Panels {
     pub(super) fn repack(&mut self, rows: &[f32], columns: usize) {
         self.columns = columns;
         self.depth = rows.len() / columns;
-        self.values.resize(rows.len(), 0.0);
+        if self.values.len() != rows.len() {
+            self.values = unwritten(rows.len());
+        }
         for (panel, out) in self.values.chunks_exact_mut(self.depth.max(1) * PANEL).enumerate() {
             for (out, row) in out.chunks_exact_mut(PANEL).zip(rows.chunks_exact(columns)) {
                 out.copy_from_slice(&row[panel * PANEL..][..PANEL]);

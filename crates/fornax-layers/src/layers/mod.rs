@@ -123,9 +123,7 @@ pub use zero_padding::{ZeroPadding, ZeroPadding1D, ZeroPadding2D, ZeroPadding3D}
 pub(crate) fn activate<B: Backend>(z: DynTensor<B>, activation: Activation) -> Value<B> {
     match activation {
         Activation::Linear => z.into(),
-        Activation::Softmax | Activation::Sigmoid => {
-            Value::from(B::activate(z.clone(), activation)).with_logits(z)
-        }
+        Activation::Softmax | Activation::Sigmoid => Value::activated(z, activation),
         _ => B::activate(z, activation).into(),
     }
 }

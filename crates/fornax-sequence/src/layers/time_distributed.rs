@@ -73,12 +73,7 @@ fn each_step<C: Backend>(
     let unfold = |shape_of: Vec<usize>| [&shape[..2], &shape_of[1..]].concat();
     let unfolded = outputs.into_iter().map(|output| {
         let shape = unfold(output.shape());
-        let logits = output.logits().cloned();
-        let output = output.reshape(&shape).with_mask(mask.clone());
-        match logits {
-            Some(logits) => output.with_logits(logits.reshape(&shape)),
-            None => output,
-        }
+        output.reshape_rows(&shape).with_mask(mask.clone())
     });
     Ok(unfolded.collect())
 }

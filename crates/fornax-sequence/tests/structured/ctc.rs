@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use fornax_core::ops::Activation;
 use fornax_core::{Array, Autodiff, Backend, DynTensor, Flex, NdArray, Philox, Value};
 use fornax_sequence::ctc::{Ctc, CtcDecoder};
 use fornax_testkit::{Oracle, assert_close, config, gradient::check_gradient};
@@ -178,7 +179,7 @@ fn the_logits_behind_a_softmax_are_taken() {
     let z = tensor::<Flex>(&scores(&[1, 4, 3], 1));
     let labels = Value::from_array(&Array::from_i32([1, 2], vec![1, 2]).unwrap(), &z.device());
     let plain = Ctc::new().losses(&labels, &z.clone().into()).unwrap().to_vec();
-    let behind = Value::from(z.clone().softmax()).with_logits(z);
+    let behind = Value::activated(z, Activation::Softmax);
     assert_eq!(Ctc::new().losses(&labels, &behind).unwrap().to_vec(), plain);
 }
 

@@ -25,8 +25,8 @@ pub(crate) fn inputs<B: Backend>(golden: &Json) -> (Value<B>, Value<B>, Option<D
     let y_true = Value::from_array(&array(&golden["y_true"]), &device);
     let z = DynTensor::<B>::from_array(&array(&golden["y_pred"]), &device);
     let y_pred = match golden["activation"].as_str() {
-        Some("softmax") => Value::from(B::activate(z.clone(), Activation::Softmax)).with_logits(z),
-        Some("sigmoid") => Value::from(B::activate(z.clone(), Activation::Sigmoid)).with_logits(z),
+        Some("softmax") => Value::activated(z, Activation::Softmax),
+        Some("sigmoid") => Value::activated(z, Activation::Sigmoid),
         // Class indices of a golden of IoU are integers.
         _ => Value::from_array(&array(&golden["y_pred"]), &device),
     };

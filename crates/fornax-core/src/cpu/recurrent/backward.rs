@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use super::super::embedding::add;
 use super::super::gemm::add_column_sums;
 use super::super::host::{Host, HostTensor};
 use super::super::panels::{Left, Out, PANEL, Panels, Start};
@@ -121,8 +122,13 @@ fn unroll_back<C: Cell>(
     PartCotangents { kernels, bias, states: [dh, dc] }
 }
 
-fn add(to: &mut [f32], from: &[f32]) {
-    to.iter_mut().zip(from).for_each(|(to, from)| *to += from);
+simd_fn! {
+    /// Adds the first columns of panels that begin so far apart.
+    fn add_panels(to: &mut [f32], panels: &[f32], between: usize) {
+        for (to, at) in to.chunks_mut(PANEL).zip((0..).step_by(between)) {
+            to.iter_mut().zip(&panels[at..at + PANEL]).for_each(|(to, from)| *to += from);
+        }
+    }
 }
 
 pub(super) fn backward<B: Host, C: Cell>(
@@ -179,9 +185,7 @@ pub(super) fn backward<B: Host, C: Cell>(
                 for (row, out) in (rows.start + index * SUMMED..).zip(out.chunks_exact_mut(wide)) {
                     for block in blocks.clone() {
                         let out = &mut out[C::gate(block) * units..][..units];
-                        for (out, panel) in out.chunks_mut(PANEL).zip(block * padded / PANEL..) {
-                            add(out, &part[(panel * all + row) * PANEL..][..PANEL]);
-                        }
+                        add_panels(out, &part[(block * padded / PANEL * all + row) * PANEL..], all * PANEL);
                     }
                 }
             }
