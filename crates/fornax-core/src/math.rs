@@ -18,9 +18,12 @@ fn power_of_two(n: i32) -> f32 {
 }
 
 /// `e^x`: infinite above 88.7, denormal below -87.3, 0 below -104.
+///
+/// What is 0 (a masked score) is not computed by way of denormal numbers, with which a processor takes ten times as long.
 #[inline(always)]
 pub(super) fn exp(x: f32) -> f32 {
-    let x = if x < -104.0 { -104.0 } else { x };
+    let vanishes = x < -104.0;
+    let x = if vanishes { 0.0 } else { x };
     let x = if x > 89.0 { 89.0 } else { x };
     let rounded = x * std::f32::consts::LOG2_E + ROUNDER;
     let n = rounded.to_bits().wrapping_sub(ROUNDER.to_bits()) as i32;
@@ -35,7 +38,8 @@ pub(super) fn exp(x: f32) -> f32 {
     let power = p * (r * r) + r + 1.0;
     // In two factors, because one of 2^128 or 2^-130 does not exist.
     let half = n >> 1;
-    power * power_of_two(half) * power_of_two(n - half)
+    let y = power * power_of_two(half) * power_of_two(n - half);
+    if vanishes { 0.0 } else { y }
 }
 
 /// `1 / (1 + e^-x)`.
@@ -243,6 +247,7 @@ mod tests {
     #[test]
     fn ends_and_nan() {
         assert_eq!([exp(-1e9), exp(f32::NEG_INFINITY), exp(0.0)], [0.0, 0.0, 1.0]);
+        assert!((f64::from(exp(-100.0)) - (-100f64).exp()).abs() < 2e-45, "denormal numbers are not lost");
         assert_eq!([exp(89.0), exp(f32::INFINITY)], [f32::INFINITY; 2]);
         assert!((exp(-100.0) - 3.783_506e-44).abs() < 2e-45);
         assert_eq!([tanh(-50.0), tanh(50.0), tanh(f32::INFINITY), tanh(0.0)], [-1.0, 1.0, 1.0, 0.0]);
