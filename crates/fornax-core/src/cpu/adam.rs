@@ -192,6 +192,27 @@ mod tests {
         by_any_vectors!(check);
     }
 
+    /// Small numbers become 0 by any vectors; what is no number stays.
+    fn check_least<L: Lanes>() {
+        const NUMBERS: [f32; 8] = [1e-20, -1e-20, 1e-40, 0.5, -0.5, f32::NAN, f32::NEG_INFINITY, 1e-10];
+        let mut found = [0.0f32; 16];
+        for at in (0..16).step_by(L::LEN) {
+            let numbers = [NUMBERS, NUMBERS].concat();
+            // SAFETY: both have 16 numbers; the caller knows the instructions.
+            unsafe {
+                L::load(numbers.as_ptr().add(at)).at_least(L::splat(&1e-10)).store(found.as_mut_ptr().add(at))
+            };
+        }
+        let wanted = [0.0, 0.0, 0.0, 0.5, -0.5, f32::NAN, f32::NEG_INFINITY, 1e-10];
+        let same = |(found, wanted): (&f32, &f32)| found == wanted || (found.is_nan() && wanted.is_nan());
+        assert!(found.iter().zip(wanted.iter().cycle()).all(same), "{found:?}");
+    }
+
+    #[test]
+    fn small_numbers_by_any_vectors() {
+        by_any_vectors!(check_least);
+    }
+
     #[test]
     fn a_gradient_of_zeros() {
         let mut random = Philox::new(2);
