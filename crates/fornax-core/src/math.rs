@@ -19,7 +19,7 @@ fn power_of_two(n: i32) -> f32 {
 
 /// `e^x`: infinite above 88.7, denormal below -87.3, 0 below -104.
 ///
-/// What is 0 (a masked score) is not computed by way of denormal numbers, with which a processor takes ten times as long.
+/// What is 0 (a masked score) is not computed by way of denormal numbers, with which a processor takes several times as long.
 #[inline(always)]
 pub(super) fn exp(x: f32) -> f32 {
     let vanishes = x < -104.0;

@@ -363,7 +363,7 @@ impl<B: Backend> Context<'_, B> {
         self.effects.updates.push((self.base + at, value));
     }
 
-    /// The rows of the table `name` by index; a lazy optimizer then sees the gradient of these rows alone.
+    /// The rows of the table `name` by index; where the training step keeps gradients as rows it takes that of these rows alone.
     ///
     /// # Panics
     /// If the layer stated no such weight.

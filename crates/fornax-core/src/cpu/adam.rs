@@ -6,8 +6,8 @@
 //! slice are read before those in front of them are written.
 //!
 //! The moments of a weight that gets no gradient any more (of a unit at rest, of a word that does not come) fade until they
-//! are denormal, and stay so, because the last unit of a number that small rounds to itself. A product with such a number takes some
-//! processors a hundred cycles and more. So moments are 0 below a size at which they cannot be told from it beside `eps`.
+//! are denormal, and stay so, because what a step takes from a few units in the last place rounds to nothing. Products with such numbers
+//! take some processors many times as long. So moments are 0 below a size at which they cannot be told from it beside `eps`.
 
 use crate::lanes::{Kernel, LINE, Lanes};
 

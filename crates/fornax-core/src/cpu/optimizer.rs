@@ -2,7 +2,7 @@
 
 use super::adam::{Rates, adam, adam_at_rest};
 use super::embedding::{AHEAD, row_numbers};
-use super::host::HostTensor;
+use super::host::{Host, HostTensor};
 use super::impl_for_cpu;
 use super::tasks::{MOVE, each};
 use crate::ops::{OptimizerOps, Slots, UpdateRule, optimizer};
@@ -28,6 +28,14 @@ fn adam_rates([beta_1, beta_2, epsilon]: [f64; 3], alpha: f64, t: u64) -> Rates 
     let [alpha, first, second, epsilon] =
         [corrected, 1.0 - beta_1, 1.0 - beta_2, epsilon].map(|rate| rate as f32);
     Rates { alpha, first, second, epsilon }
+}
+
+/// The numbers of rows of a table of so many; they have to ascend and to lie in it.
+fn ascending<B: Host>(rows: &Indices<B>, count: usize) -> Vec<u32> {
+    let rows: Vec<u32> = row_numbers(rows).map(|row| row as u32).collect();
+    assert!(rows.is_sorted_by(|a, b| a < b), "rows ascend");
+    assert!(rows.last().is_none_or(|&last| (last as usize) < count), "rows lie in the table");
+    rows
 }
 
 /// Adam's step of the rows from `first` on that `[w, m, v]` hold, of which `rows` have the gradients `g`: those between two of them by
@@ -102,9 +110,9 @@ impl_for_cpu!(OptimizerOps {
         let (mut w, g) = (table.standard(), gradient.standard());
         let rates = adam_rates([beta_1, beta_2, epsilon], alpha, t);
         let [m, v] = &mut slots[..] else { panic!("Adam keeps two moments") };
+        assert!([m.len(), v.len()] == [w.len(); 2], "moments are the table's");
         let (width, work) = (w.shape()[1].max(1), 6 * MOVE * w.len());
-        let rows: Vec<u32> = row_numbers(&rows).map(|row| row as u32).collect();
-        assert!(rows.is_sorted_by(|a, b| a < b), "rows ascend");
+        let rows = ascending(&rows, w.shape()[0]);
         let of_part = (PART / width).max(1);
         let tables = w.floats_mut().chunks_mut(of_part * width);
         let tables = tables.zip(m.floats_mut().chunks_mut(of_part * width));
@@ -134,8 +142,7 @@ impl_for_cpu!(OptimizerOps {
         let rates = adam_rates([beta_1, beta_2, epsilon], alpha, t);
         let [m, v] = &mut slots[..] else { panic!("Adam keeps two moments") };
         let width = w.shape()[1].max(1);
-        let rows: Vec<u32> = row_numbers(&rows).map(|row| row as u32).collect();
-        assert!(rows.is_sorted_by(|a, b| a < b), "rows ascend");
+        let rows = ascending(&rows, w.shape()[0]);
         let mut tables = [w.floats_mut(), m.floats_mut(), v.floats_mut()];
         let mut first = 0;
         // Parts of the rows with those of the tables from one to the next.
