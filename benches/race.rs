@@ -67,7 +67,7 @@ fn time<B: Backend>(bench: &str) -> Result<f64> {
     let steps: usize = match name {
         "dense" => 1000,
         "rnn" => 400,
-        "cnn" | "text" => 60,
+        "cnn" | "text" | "text-uniform" => 60,
         // Small ones are over too soon to be measured in so few.
         _ => multiply_adds(bench).map_or(12, |work| (4 << 30) / work).clamp(12, 400),
     };

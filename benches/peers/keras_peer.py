@@ -16,7 +16,7 @@ from recurrent import BENCHES, keras_call
 
 BATCH = {"mlp-large": 256, "cnn-large": 256, "resnet": 64}
 SHAPE = {"dense": (784,), "mlp-large": (784,), "resnet": (32, 32, 3), "transformer": (64, 128)}
-STEPS = {"dense": 400, "cnn": 60, "rnn": 200, "text": 60}
+STEPS = {"dense": 400, "cnn": 60, "rnn": 200, "text": 60, "text-uniform": 60}
 
 
 def mlp_large():
@@ -74,7 +74,7 @@ def text():
     ])
 
 
-MODELS = {"transformer": transformer, "rnn": rnn, "text": text, "dense": dense, "mlp-large": mlp_large, "cnn": cnn, "cnn-large": cnn, "resnet": resnet}
+MODELS = {"transformer": transformer, "rnn": rnn, "text": text, "text-uniform": text, "dense": dense, "mlp-large": mlp_large, "cnn": cnn, "cnn-large": cnn, "resnet": resnet}
 
 
 def vectorize():
@@ -125,6 +125,8 @@ def main(threads, variant, benches):
         if name == "rnn":
             x, y = rng.random((batch * steps, 10, 1), dtype=np.float32), rng.integers(0, 10, (batch * steps, 10))
         if name == "text":
+            x = np.minimum(10001 ** rng.random((batch * steps, 100)) - 1, 9999).astype(np.int64)
+        if name == "text-uniform":
             x = rng.integers(0, 10000, (batch * steps, 100))
         if kind == "fit":
             model.fit(x[: batch * 20], y[: batch * 20], batch_size=batch, verbose=0)

@@ -13,7 +13,7 @@ from recurrent import BENCHES, torch_call
 
 BATCH = {"mlp-large": 256, "cnn-large": 256, "resnet": 64}
 SHAPE = {"dense": (784,), "mlp-large": (784,), "resnet": (3, 32, 32), "transformer": (64, 128)}
-CALLS = {"dense": 1000, "cnn": 60, "rnn": 400, "text": 60}
+CALLS = {"dense": 1000, "cnn": 60, "rnn": 400, "text": 60, "text-uniform": 60}
 
 
 def mlp(units):
@@ -110,7 +110,7 @@ class Text(nn.Module):
         return self.dense(self.lstm(self.embedding(x))[0][:, -1])
 
 
-MODELS = {"transformer": transformer, "rnn": Rnn, "text": Text, "dense": lambda: mlp(64), "mlp-large": lambda: mlp(1024), "cnn": cnn, "cnn-large": cnn, "resnet": resnet}
+MODELS = {"transformer": transformer, "rnn": Rnn, "text": Text, "text-uniform": Text, "dense": lambda: mlp(64), "mlp-large": lambda: mlp(1024), "cnn": cnn, "cnn-large": cnn, "resnet": resnet}
 
 
 class Optimizers:
@@ -170,6 +170,8 @@ def main(threads, variant, benches):
         if name == "rnn":
             x, y = torch.rand(batch * 20, 10, 1), torch.randint(0, 10, (batch * 20, 10))
         if name == "text":
+            x = (10001 ** torch.rand(batch * 20, 100) - 1).long().clamp_max(9999)
+        if name == "text-uniform":
             x = torch.randint(0, 10000, (batch * 20, 100))
         if kind in ("fit", "fit-lazy"):
             optimizer = Optimizers(model) if lazy else torch.optim.Adam(model.parameters(), fused=True)

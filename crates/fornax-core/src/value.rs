@@ -9,6 +9,7 @@ use crate::{Array, Backend, DynTensor, Error, Indices, Mask, Result};
 /// computed from: behind a softmax or sigmoid the logits, behind a structured output its scores.
 ///
 /// A softmax or sigmoid is computed when somebody asks for it: a training step whose loss looks at the logits alone does not.
+/// So are rows of a table copied to the places that take them: a recurrent layer looks at the rows alone.
 ///
 /// The loss trains through the logits where it can, which is exact where probabilities are rounded to 0 or 1
 /// (Keras does the same on TensorFlow). A structured output (the best path of a conditional random field) has no
@@ -32,24 +33,49 @@ struct Attached<B: Backend> {
 enum Data<B: Backend> {
     Float(DynTensor<B>),
     Int(Indices<B>),
-    Activated(Arc<Activated<B>>),
+    Later(Arc<Later<B>>),
 }
 
-/// The activation of logits, computed once, when it is first asked for.
+/// What is computed once, when it is first asked for.
 #[derive(Debug)]
-struct Activated<B: Backend> {
-    logits: DynTensor<B>,
-    activation: Activation,
+struct Later<B: Backend> {
+    source: Source<B>,
     result: OnceLock<DynTensor<B>>,
 }
 
-impl<B: Backend> Activated<B> {
-    fn result(&self) -> &DynTensor<B> {
-        self.result.get_or_init(|| B::activate(self.logits.clone(), self.activation))
+/// What it is computed from.
+#[derive(Clone, Debug)]
+enum Source<B: Backend> {
+    /// Logits and their activation.
+    Logits(DynTensor<B>, Activation),
+    /// Rows `[rows, width]` and the number of the row that each place takes.
+    Rows(DynTensor<B>, Indices<B>),
+}
+
+impl<B: Backend> Source<B> {
+    fn result(self) -> DynTensor<B> {
+        match self {
+            Self::Logits(logits, activation) => B::activate(logits, activation),
+            Self::Rows(rows, places) => B::embedding_lookup(rows, places),
+        }
     }
 
-    fn into_result(self) -> DynTensor<B> {
-        self.result.into_inner().unwrap_or_else(|| B::activate(self.logits, self.activation))
+    fn shape(&self) -> Vec<usize> {
+        match self {
+            Self::Logits(logits, _) => logits.shape(),
+            Self::Rows(rows, places) => [places.shape(), rows.shape()[1..].to_vec()].concat(),
+        }
+    }
+
+    fn device(&self) -> B::Device {
+        let (Self::Logits(tensor, _) | Self::Rows(tensor, _)) = self;
+        tensor.device()
+    }
+}
+
+impl<B: Backend> Later<B> {
+    fn result(&self) -> &DynTensor<B> {
+        self.result.get_or_init(|| self.source.clone().result())
     }
 }
 
@@ -72,8 +98,17 @@ impl<B: Backend> Value<B> {
 
     /// The softmax or sigmoid of `logits`, which are remembered.
     pub fn activated(logits: DynTensor<B>, activation: Activation) -> Self {
-        let activated = Activated { logits, activation, result: OnceLock::new() };
-        Self { data: Data::Activated(Arc::new(activated)), attached: None, range: None }
+        Self::later(Source::Logits(logits, activation))
+    }
+
+    /// The rows `[rows, width]` by `places [..]`: `[.., width]`.
+    pub fn looked_up(rows: DynTensor<B>, places: Indices<B>) -> Self {
+        Self::later(Source::Rows(rows, places))
+    }
+
+    fn later(source: Source<B>) -> Self {
+        let later = Later { source, result: OnceLock::new() };
+        Self { data: Data::Later(Arc::new(later)), attached: None, range: None }
     }
 
     /// The lengths of the axes; axis 0 is the batch.
@@ -81,7 +116,7 @@ impl<B: Backend> Value<B> {
         match &self.data {
             Data::Float(tensor) => tensor.shape(),
             Data::Int(indices) => indices.shape(),
-            Data::Activated(activated) => activated.logits.shape(),
+            Data::Later(later) => later.source.shape(),
         }
     }
 
@@ -95,7 +130,7 @@ impl<B: Backend> Value<B> {
         match &self.data {
             Data::Float(tensor) => tensor.device(),
             Data::Int(indices) => indices.device(),
-            Data::Activated(activated) => activated.logits.device(),
+            Data::Later(later) => later.source.device(),
         }
     }
 
@@ -112,8 +147,8 @@ impl<B: Backend> Value<B> {
         match self.data {
             Data::Float(tensor) => tensor,
             Data::Int(indices) => indices.to_float(),
-            Data::Activated(activated) => match Arc::try_unwrap(activated) {
-                Ok(activated) => activated.into_result(),
+            Data::Later(later) => match Arc::try_unwrap(later) {
+                Ok(Later { source, result }) => result.into_inner().unwrap_or_else(|| source.result()),
                 Err(shared) => shared.result().clone(),
             },
         }
@@ -179,17 +214,32 @@ impl<B: Backend> Value<B> {
 
     /// The logits behind a softmax or sigmoid.
     pub fn logits(&self) -> Option<&DynTensor<B>> {
+        match self.source()? {
+            Source::Logits(logits, _) => Some(logits),
+            Source::Rows(..) => None,
+        }
+    }
+
+    /// The rows and the places of what was looked up and is not changed since.
+    pub fn rows_by_place(&self) -> Option<(&DynTensor<B>, &Indices<B>)> {
+        match self.source()? {
+            Source::Rows(rows, places) => Some((rows, places)),
+            Source::Logits(..) => None,
+        }
+    }
+
+    fn source(&self) -> Option<&Source<B>> {
         match &self.data {
-            Data::Activated(activated) => Some(&activated.logits),
-            _ => None,
+            Data::Later(later) => Some(&later.source),
+            Data::Float(_) | Data::Int(_) => None,
         }
     }
 
     /// The same elements in another shape whose last axis is the same, with the logits and without the mask.
     pub fn reshape_rows(self, shape: &[usize]) -> Self {
-        match &self.data {
-            Data::Activated(activated) => {
-                Self::activated(activated.logits.clone().reshape(shape), activated.activation)
+        match self.source() {
+            Some(Source::Logits(logits, activation)) => {
+                Self::activated(logits.clone().reshape(shape), *activation)
             }
             _ => self.reshape(shape),
         }
@@ -210,7 +260,7 @@ impl<B: Backend> Value<B> {
     pub fn to_array(&self) -> Array {
         match &self.data {
             Data::Float(tensor) => tensor.to_array(),
-            Data::Activated(activated) => activated.result().to_array(),
+            Data::Later(later) => later.result().to_array(),
             Data::Int(indices) => Array::from_i32(indices.shape(), indices.to_vec())
                 .expect("a tensor holds as many values as its shape"),
         }
@@ -226,10 +276,12 @@ impl<B: Backend> Value<B> {
             data: match self.data {
                 Data::Float(tensor) => Data::Float(float(tensor)),
                 Data::Int(indices) => Data::Int(int(indices)),
-                Data::Activated(activated) => Data::Activated(Arc::new(Activated {
-                    logits: float(activated.logits.clone()),
-                    activation: activated.activation,
-                    result: activated
+                Data::Later(later) => Data::Later(Arc::new(Later {
+                    source: match later.source.clone() {
+                        Source::Logits(logits, activation) => Source::Logits(float(logits), activation),
+                        Source::Rows(rows, places) => Source::Rows(float(rows), int(places)),
+                    },
+                    result: later
                         .result
                         .get()
                         .cloned()

@@ -7,6 +7,7 @@
 use std::fmt::Debug;
 use std::ops::Range;
 
+use fornax_core::ops::distinct;
 use fornax_core::{Backend, DynTensor, Error, Indices, Philox, Result, Value};
 use serde::{Serialize, de::DeserializeOwned};
 
@@ -378,6 +379,25 @@ impl<B: Backend> Context<'_, B> {
             }
             _ => B::embedding_lookup(table, indices),
         }
+    }
+
+    /// The same, where indices come more than once with what the rows are and which place takes which: see
+    /// [`Value::rows_by_place`].
+    ///
+    /// # Panics
+    /// If the layer stated no such weight.
+    pub fn lookup_by_place(&mut self, name: &str, indices: Indices<B>) -> Value<B> {
+        if B::DISTINCT_ROWS {
+            let values = indices.to_vec();
+            let (rows, places) = distinct(&values);
+            // Else copying costs what computing once saves.
+            if 3 * rows.len() <= 2 * values.len() {
+                let (device, count) = (indices.device(), rows.len());
+                let rows = self.lookup(name, Indices::from_vec(rows, &[count], &device));
+                return Value::looked_up(rows, Indices::from_vec(places, &indices.shape(), &device));
+            }
+        }
+        self.lookup(name, indices).into()
     }
 
     /// Adds a penalty `[1]` to the loss of this step.

@@ -1,5 +1,6 @@
 //! [`Gradient`]: of a whole weight, or of the rows of a table that a step looked up.
 
+use fornax_core::ops::distinct;
 use fornax_core::{Backend, DynTensor, Indices};
 
 /// The gradient of a weight.
@@ -44,6 +45,10 @@ impl<B: Backend> Gradient<B> {
         let device = lookups[0].1.device();
         let indices: Vec<i32> = lookups.iter().flat_map(|(indices, _)| indices.to_vec()).collect();
         let mut values: Vec<_> = lookups.into_iter().map(|(_, values)| values.rows()).collect();
+        if values.len() == 1 && indices.is_sorted_by(|a, b| a < b) {
+            let rows = Indices::from_vec(indices.clone(), &[indices.len()], &device);
+            return Self::Rows { rows, values: values.remove(0) };
+        }
         let values = if values.len() == 1 { values.remove(0) } else { DynTensor::concatenate(values, 0) };
         let (rows, places) = distinct(&indices);
         let places = Indices::from_vec(places, &[indices.len()], &device);
@@ -72,42 +77,5 @@ impl<B: Backend> Gradient<B> {
             Self::Dense(gradient) => Self::Dense(f(gradient)),
             Self::Rows { rows, values } => Self::Rows { rows, values: f(values) },
         }
-    }
-}
-
-/// The distinct numbers, ascending, and the place of each number among them.
-fn distinct(indices: &[i32]) -> (Vec<i32>, Vec<i32>) {
-    /// Numbers to be gone through for each index: to sort them costs more.
-    const FEW: usize = 64;
-    let largest = indices.iter().max().map_or(0, |&largest| largest as usize);
-    if largest > FEW * indices.len() {
-        let mut rows = indices.to_vec();
-        rows.sort_unstable();
-        rows.dedup();
-        let place = |row: &i32| rows.binary_search(row).expect("the row is among its own") as i32;
-        let places = indices.iter().map(place).collect();
-        return (rows, places);
-    }
-    let mut place_of = vec![-1; largest + 1];
-    indices.iter().for_each(|&index| place_of[index as usize] = 0);
-    let mut rows = vec![];
-    for (row, place) in place_of.iter_mut().enumerate().filter(|(_, place)| **place == 0) {
-        *place = rows.len() as i32;
-        rows.push(row as i32);
-    }
-    let places = indices.iter().map(|&index| place_of[index as usize]).collect();
-    (rows, places)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::distinct;
-
-    /// By a list of all numbers, and by sorting where that would be long.
-    #[test]
-    fn distinct_numbers_and_places() {
-        assert_eq!(distinct(&[7, 2, 7, 0]), (vec![0, 2, 7], vec![2, 1, 2, 0]));
-        assert_eq!(distinct(&[70_000, 2, 70_000]), (vec![2, 70_000], vec![1, 0, 1]));
-        assert_eq!(distinct(&[]), (vec![], vec![]));
     }
 }

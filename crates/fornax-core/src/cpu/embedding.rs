@@ -55,8 +55,13 @@ fn by_row(rows: usize, numbers: &[usize]) -> (Vec<usize>, Vec<u32>) {
 fn backward<B: Host>(rows: usize, indices: &Indices<B>, dy: DynTensor<B>) -> DynTensor<B> {
     let dy = dy.standard();
     let width = *dy.shape().last().expect("at least one axis");
-    let (starts, order) = by_row(rows, &row_numbers(indices).collect::<Vec<_>>());
-    let dy = dy.floats();
+    let numbers: Vec<_> = row_numbers(indices).collect();
+    DynTensor::from_floats(sums_by_row(rows, &numbers, dy.floats(), width), &[rows, width])
+}
+
+/// For each of so many rows the sum of the `dy [numbers, width]` that have its number.
+pub(super) fn sums_by_row(rows: usize, numbers: &[usize], dy: &[f32], width: usize) -> Vec<f32> {
+    let (starts, order) = by_row(rows, numbers);
     let mut table = unwritten(rows * width);
     let part = rows.div_ceil(PARTS).max(1);
     let parts: Vec<_> = table.chunks_mut((part * width).max(1)).collect();
@@ -73,7 +78,7 @@ fn backward<B: Host>(rows: usize, indices: &Indices<B>, dy: DynTensor<B>) -> Dyn
             rows.for_each(|dy| add(sum, dy));
         }
     });
-    DynTensor::from_floats(table, &[rows, width])
+    table
 }
 
 simd_fn! {
@@ -94,6 +99,8 @@ fn replace<B: Host>(table: DynTensor<B>, indices: &Indices<B>, values: DynTensor
 }
 
 impl_for_cpu!(EmbeddingOps {
+    const DISTINCT_ROWS: bool = true;
+
     fn embedding_lookup(table: DynTensor<Self>, indices: Indices<Self>) -> DynTensor<Self> {
         lookup(table, &indices)
     }

@@ -8,6 +8,10 @@ use crate::{DynTensor, Indices};
 
 /// Table look-ups on a backend. Every index has to lie in the table.
 pub trait EmbeddingOps: Burn {
+    /// Whether looking up each row once, and saying which place takes which, saves work in what is computed from rows. The
+    /// indices have to be known on the host for that.
+    const DISTINCT_ROWS: bool = false;
+
     /// `[..]` indices of a table `[rows, width]` to `[.., width]`.
     fn embedding_lookup(table: DynTensor<Self>, indices: Indices<Self>) -> DynTensor<Self> {
         reference(table, indices)
@@ -65,7 +69,37 @@ pub(crate) fn reference_replace<B: Burn>(
     DynTensor(B::float_select_add(table.0, 0, indices.0, values.sub(before).0))
 }
 
+/// The distinct indices, ascending, and the place of each index among them. No index is negative.
+///
+/// ```
+/// assert_eq!(fornax_core::ops::distinct(&[7, 2, 7, 0]), (vec![0, 2, 7], vec![2, 1, 2, 0]));
+/// ```
+pub fn distinct(indices: &[i32]) -> (Vec<i32>, Vec<i32>) {
+    /// Numbers to be gone through for each index: to sort them costs more.
+    const FEW: usize = 64;
+    let largest = indices.iter().max().map_or(0, |&largest| largest as usize);
+    if largest > FEW * indices.len() {
+        let mut rows = indices.to_vec();
+        rows.sort_unstable();
+        rows.dedup();
+        let place = |row: &i32| rows.binary_search(row).expect("the row is among its own") as i32;
+        let places = indices.iter().map(place).collect();
+        return (rows, places);
+    }
+    let mut place_of = vec![-1; largest + 1];
+    indices.iter().for_each(|&index| place_of[index as usize] = 0);
+    let mut rows = vec![];
+    for (row, place) in place_of.iter_mut().enumerate().filter(|(_, place)| **place == 0) {
+        *place = rows.len() as i32;
+        rows.push(row as i32);
+    }
+    let places = indices.iter().map(|&index| place_of[index as usize]).collect();
+    (rows, places)
+}
+
 impl<B: EmbeddingOps, C: CheckpointStrategy> EmbeddingOps for Autodiff<B, C> {
+    const DISTINCT_ROWS: bool = B::DISTINCT_ROWS;
+
     fn embedding_lookup(table: DynTensor<Self>, indices: Indices<Self>) -> DynTensor<Self> {
         record(
             [table],

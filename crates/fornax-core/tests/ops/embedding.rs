@@ -1,6 +1,6 @@
 //! Embedding: rows by index, cotangents added up by index.
 
-use fornax_core::ops::EmbeddingOps;
+use fornax_core::ops::{EmbeddingOps, distinct};
 use fornax_core::{Backend, Flex, Indices, NdArray, Philox};
 use fornax_testkit::{Oracle, assert_close, gradient::check_gradient};
 
@@ -45,6 +45,14 @@ fn rows_are_those_of_plain_loops() {
         check::<Flex>(rows, width, shape);
         check::<NdArray>(rows, width, shape);
     }
+}
+
+/// By a list of all numbers, and by sorting where that would be long.
+#[test]
+fn distinct_numbers_and_places() {
+    assert_eq!(distinct(&[7, 2, 7, 0]), (vec![0, 2, 7], vec![2, 1, 2, 0]));
+    assert_eq!(distinct(&[70_000, 2, 70_000]), (vec![2, 70_000], vec![1, 0, 1]));
+    assert_eq!(distinct(&[]), (vec![], vec![]));
 }
 
 /// A leaf's gradient is that of the rows, and the table has none.

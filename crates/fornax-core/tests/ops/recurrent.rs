@@ -2,7 +2,7 @@
 //! differences; padding changes nothing, nor does the number of threads.
 
 use fornax_core::ops::{
-    Activation, Recurrence, RecurrentCell, RecurrentInputs, RecurrentOps, Steps, Unrolled,
+    Activation, Places, Recurrence, RecurrentCell, RecurrentInputs, RecurrentOps, Steps, Unrolled,
 };
 use fornax_core::{Backend, ErrorKind, Flex, NdArray, Philox};
 use fornax_testkit::{Oracle, assert_close, gradient::check_gradient};
@@ -25,6 +25,8 @@ struct Case {
     features: usize,
     units: usize,
     mask: Option<Vec<bool>>,
+    /// The rows of `x` where time steps take them by place.
+    rows: usize,
     /// Whether the states before the first step are zeros.
     at_rest: bool,
 }
@@ -32,7 +34,7 @@ struct Case {
 impl Case {
     fn new(cell: RecurrentCell, [batch, time, features, units]: [usize; 4], sequences: bool) -> Self {
         let how = Recurrence::new(cell, sequences);
-        Self { how, batch, time, features, units, mask: None, at_rest: false }
+        Self { how, batch, time, features, units, mask: None, rows: 0, at_rest: false }
     }
 
     fn masked(mut self, mask: Vec<bool>) -> Self {
@@ -41,11 +43,23 @@ impl Case {
         self
     }
 
+    /// Each time step takes one of so many rows.
+    fn by_place(mut self, rows: usize) -> Self {
+        let mut random = Philox::new(8);
+        let places = (0..self.batch * self.time).map(|_| random.below(rows) as u32).collect();
+        self.how.places = Some(Places::new(places, self.batch, self.time).unwrap());
+        self.rows = rows;
+        self
+    }
+
     /// Small enough that no gate is saturated.
     fn points(&self) -> Vec<Point> {
         let wide = self.how.cell.gates() * self.units;
         let shapes = [
-            vec![self.batch, self.time, self.features],
+            match self.how.places {
+                Some(_) => vec![self.rows, self.features],
+                None => vec![self.batch, self.time, self.features],
+            },
             vec![self.features, wide],
             vec![self.units, wide],
             self.how.cell.bias_shape(self.units),
@@ -96,7 +110,9 @@ impl Case {
             let mut output = vec![0.0; units];
             for step in 0..time {
                 let t = if self.how.reverse { time - 1 - step } else { step };
-                let x = &x[(row * time + t) * features..][..features];
+                let place = row * time + t;
+                let place = self.how.places.as_ref().map_or(place, |places| places.rows()[place] as usize);
+                let x = &x[place * features..][..features];
                 if self.mask.as_ref().is_none_or(|mask| mask[row * time + t]) {
                     let h = state(&states, 0);
                     let z = |column: usize| product(x, w, column) + b[column];
@@ -193,9 +209,13 @@ proptest! {
         sizes in (1..=19usize, prop::sample::select(&[1, 2, 5, 13][..]), 1..=5usize, 1..=18usize),
         [reverse, sequences, zero, relu, at_rest] in any::<[bool; 5]>(),
         mask in prop::option::of(any::<u64>()),
+        rows in prop::option::of(prop::sample::select(&[1, 3, 40][..])),
     ) {
         let (batch, time, features, units) = sizes;
         let mut case = Case::new(cell, [batch, time, features, units], sequences);
+        if let Some(rows) = rows {
+            case = case.by_place(rows);
+        }
         if let Some(seed) = mask {
             let mut random = Philox::new(seed);
             case = case.masked((0..batch * time).map(|_| random.below(3) > 0).collect());
@@ -265,6 +285,9 @@ fn gradients_are_finite_differences() {
             if zero {
                 case.how.recurrent_dropout = Some((0.4, Philox::new(5)));
             }
+            if reverse {
+                case = case.by_place(4);
+            }
             // A softsign has no slope from its output: it runs by the gradients of Burn's operations.
             for activation in [Activation::Tanh, Activation::Softsign] {
                 case.how.activation = activation;
@@ -305,7 +328,7 @@ fn threads_change_no_bit() {
                 tensors.flat_map(|tensor| tensor.to_vec()).map(f32::to_bits).collect::<Vec<_>>()
             })
         };
-        for case in [&plain, &other] {
+        for case in [&plain, &other, &plain.clone().by_place(500), &other.clone().by_place(70)] {
             let one = bits(case, 1);
             assert!(one == bits(case, 2) && one == bits(case, 4), "{cell:?}");
         }
@@ -321,6 +344,8 @@ fn steps_that_cannot_be_are_errors() {
         let error = Steps::lengths(&lengths, 4).unwrap_err();
         assert_eq!((error.kind(), error.to_string().as_str()), (ErrorKind::Argument, message));
     }
+    let error = Places::new(vec![0; 7], 2, 4).unwrap_err();
+    assert_eq!(error.to_string(), "places: found 7 rows, wanted 2 x 4, one a sequence and time step");
     let error = Steps::mask(vec![true; 7], 2, 4).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Shape);
     assert_eq!(error.to_string(), "mask: found 7 truth values, wanted 2 x 4, one a sequence and time step");

@@ -108,8 +108,7 @@ impl Layer for Embedding {
         self.check_range(x.index_range())?;
         let indices = x.indices();
         let mask = self.mask_zero.then(|| indices.equal_scalar(0).not());
-        let y = context.lookup("embeddings", indices);
-        Ok(Value::from(y).with_mask(mask))
+        Ok(context.lookup_by_place("embeddings", indices).with_mask(mask))
     }
 
     fn keeps_mask(&self) -> bool {

@@ -39,6 +39,29 @@ fn indices_out_of_range_are_errors_wherever_they_come_from() {
     assert!(network.infer(vec![Indices::from_vec(vec![0, 2], &[1, 2], &device).into()]).is_ok());
 }
 
+/// Where few rows are taken often, they are looked up once; the places say which is which.
+#[test]
+fn rows_and_places() {
+    let network = of(Embedding::new(9, 2), [4]);
+    let table = network.weight("embedding/embeddings").unwrap().to_f32();
+    let of_words = |words: Vec<i32>| {
+        let x = Array::from_i32([words.len() / 4, 4], words.clone()).unwrap();
+        let y = network.infer(vec![Value::from_array(&x, network.device())]).unwrap().swap_remove(0);
+        let rows = y.rows_by_place().map(|(rows, places)| (rows.shape(), places.to_vec()));
+        let wanted: Vec<f32> =
+            words.iter().flat_map(|&word| table[2 * word as usize..][..2].to_vec()).collect();
+        assert_eq!((y.shape(), y.clone().float().to_vec()), (vec![words.len() / 4, 4, 2], wanted.clone()));
+        assert_eq!(
+            (y.to_array().to_f32(), y.reshape(&[words.len(), 2]).float().to_vec()),
+            (wanted.clone(), wanted)
+        );
+        rows
+    };
+    assert_eq!(of_words(vec![7, 1, 7, 7, 3, 1, 3, 1]), Some((vec![3, 2], vec![2, 0, 2, 2, 1, 0, 1, 0])));
+    assert_eq!(of_words(vec![7, 1, 2, 2]), None);
+    assert_eq!(of_words(vec![]), Some((vec![0, 2], vec![])));
+}
+
 #[test]
 fn padding_is_masked() {
     let holds = |network: Network<Flex>, x: Array| {

@@ -1,4 +1,4 @@
-//! Recurrent layers: the battery of every layer, parity with Keras and PyTorch, laws of padding, states that are carried,
+//! Recurrent layers: the battery of every layer, parity with Keras and PyTorch, laws of padding, states that are carried, words,
 //! and what cannot be built.
 
 mod battery;
@@ -7,3 +7,4 @@ mod laws;
 mod packed;
 mod parity;
 mod states;
+mod words;

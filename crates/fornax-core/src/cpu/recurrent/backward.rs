@@ -9,6 +9,7 @@ use super::super::panels::{Left, Out, PANEL, Panels, Start};
 use super::super::tasks::{MOVE, each, unwritten};
 use super::cell::Cell;
 use super::plan::Plan;
+use super::projected::project_backward;
 use super::skipped::fold_skipped;
 use super::weights::{Weights, bias_rows};
 use super::{CHUNK, Lengths, deal, gather_states, is_zero, states_of};
@@ -28,8 +29,18 @@ struct PartCotangents {
     states: [Vec<f32>; 2],
 }
 
-/// A part's way back from the cotangents of the outputs and of the last states; `dx` are its rows of the input's cotangent where
-/// that is wanted, and the cotangents of the first states are right where they are wanted.
+/// Where a part's cotangents of its inputs go.
+enum Wanted<'a> {
+    /// Nowhere.
+    Nothing,
+    /// To the rows `[time, features]` of the inputs' cotangent.
+    Inputs(Vec<&'a mut [f32]>),
+    /// Those of the pre-activations go to the packed rows `[blocks * units]`, where the products with the kernel are given.
+    Products(&'a mut [f32]),
+}
+
+/// A part's way back from the cotangents of the outputs and of the last states; the cotangents of the first states are right
+/// where they are wanted.
 fn unroll_back<C: Cell>(
     cell: C,
     lengths: Lengths,
@@ -37,9 +48,9 @@ fn unroll_back<C: Cell>(
     weights: &Weights,
     (factors, gates): (&[f32], &[f32]),
     (doutput, sequences, dstates): (&[f32], bool, &[f32]),
-    (mut dx, want_states): (Option<Vec<&mut [f32]>>, bool),
+    (wanted, want_states): (Wanted<'_>, bool),
 ) -> PartCotangents {
-    let Lengths { time, features, units, .. } = lengths;
+    let Lengths { time, features, units, projected, .. } = lengths;
     let at = lengths.layout::<C>();
     let wide = C::BLOCKS * at.units;
     let columns = |blocks: Range<usize>| blocks.start * at.units..blocks.end * at.units;
@@ -59,12 +70,20 @@ fn unroll_back<C: Cell>(
     let inputs = features.next_multiple_of(PANEL);
     let chunks = plan.chunks(CHUNK);
     let most = chunks.iter().map(|chunk| plan.first(chunk.end) - plan.first(chunk.start)).max().unwrap_or(0);
-    let mut dz = unwritten(most * wide);
+    let (mut dx, mut dz_rows) = match wanted {
+        Wanted::Nothing => (None, None),
+        Wanted::Inputs(dx) => (Some(dx), None),
+        Wanted::Products(dz) => (None, Some(dz)),
+    };
+    let mut of_chunk = unwritten(if dz_rows.is_some() { 0 } else { most * wide });
     let mut dx_rows = unwritten(if dx.is_some() { most * inputs } else { 0 });
     for chunk in chunks.into_iter().rev() {
         let base = plan.first(chunk.start);
         let rows = plan.first(chunk.end) - base;
-        let dz = &mut dz[..rows * wide];
+        let dz = match &mut dz_rows {
+            Some(all) => &mut all[base * wide..][..rows * wide],
+            None => &mut of_chunk[..rows * wide],
+        };
         for step in chunk.clone().rev() {
             let (first, active) = (plan.first(step), plan.active(step));
             let dh = &mut dh[..active * at.units];
@@ -101,7 +120,9 @@ fn unroll_back<C: Cell>(
         if of_kernel == of_recurrent && behind == 0 {
             product(0..rows, of_kernel.clone(), 0, features + at.units);
         } else {
-            product(0..rows, of_kernel.clone(), 0, features);
+            if !projected {
+                product(0..rows, of_kernel.clone(), 0, features);
+            }
             product(behind..rows, of_recurrent.clone(), features, at.units);
         }
         start = Start::Accumulate;
@@ -140,10 +161,12 @@ pub(super) fn backward<B: Host, C: Cell>(
     how: &Recurrence,
     [want_x, want_kernel, want_recurrent, want_bias, want_states]: [bool; 5],
 ) -> [Option<DynTensor<B>>; 5] {
-    let lengths = Lengths::of(&inputs);
-    let Lengths { batch, time, features, units } = lengths;
+    let lengths = Lengths::of(&inputs, how);
+    let Lengths { batch, time, features, units, projected } = lengths;
+    let shape = inputs.x.shape();
     let (kernel, recurrent) = (inputs.kernel.standard(), inputs.recurrent_kernel.standard());
-    let of_kernel = want_x.then(|| kernel.floats());
+    let (wide, padded) = (C::CELL.gates() * units, lengths.layout::<C>().units);
+    let of_kernel = (want_x && !projected).then(|| kernel.floats());
     let weights = Weights::pack_transposed::<C>(lengths, of_kernel, recurrent.floats());
     let plans = Plan::parts(how, batch, time);
     let mut doutput = doutput.standard();
@@ -157,25 +180,31 @@ pub(super) fn backward<B: Host, C: Cell>(
             &[C::CELL.states(), batch, units],
         ),
     };
-    // The cotangent of a step that is left out is 0.
-    let mut dx = match (want_x, how.steps.truth()) {
-        (false, _) => vec![],
-        (true, None) => unwritten(batch * time * features),
-        (true, Some(_)) => vec![0.0; batch * time * features],
+    let of_row = C::BLOCKS * padded;
+    let mut cotangents = match how.steps.truth() {
+        _ if projected => unwritten(plans.iter().map(Plan::len).sum::<usize>() * of_row),
+        _ if !want_x => vec![],
+        None => unwritten(batch * time * features),
+        // The cotangent of a step that is left out is 0.
+        Some(_) => vec![0.0; batch * time * features],
     };
-    let rows = if want_x {
-        deal(&plans, &mut dx, time * features).into_iter().map(Some).collect()
+    let mut rest = &mut cotangents[..];
+    let wanted: Vec<Wanted> = if projected {
+        let of_plan =
+            |plan: &Plan| rest.split_off_mut(..plan.len() * of_row).expect("there are rows for every part");
+        plans.iter().map(of_plan).map(Wanted::Products).collect()
+    } else if want_x {
+        deal(&plans, rest, time * features).into_iter().map(Wanted::Inputs).collect()
     } else {
-        plans.iter().map(|_| None).collect::<Vec<_>>()
+        plans.iter().map(|_| Wanted::Nothing).collect()
     };
     let cost = 2 * lengths.cost::<C>(&plans);
-    let tasks: Vec<_> = plans.iter().zip(saved.chunks_exact(2).zip(rows)).collect();
-    let parts = each(tasks, cost, |_, (plan, (saved, dx))| {
+    let tasks: Vec<_> = plans.iter().zip(saved.chunks_exact(2).zip(wanted)).collect();
+    let parts = each(tasks, cost, |_, (plan, (saved, wanted))| {
         let kept = (saved[0].floats(), saved[1].floats());
         let given = (doutput.floats(), how.return_sequences, dstates.floats());
-        unroll_back(cell, lengths, plan, &weights, kept, given, (dx, want_states))
+        unroll_back(cell, lengths, plan, &weights, kept, given, (wanted, want_states))
     });
-    let (wide, padded) = (C::CELL.gates() * units, lengths.layout::<C>().units);
     // Sums over the parts, in their order, of these blocks of these rows: out of panels that hold `all` rows.
     let sum = |part: fn(&PartCotangents) -> &[f32], all: usize, rows: Range<usize>, blocks: Range<usize>| {
         let mut out = vec![0.0; rows.len() * wide];
@@ -196,9 +225,21 @@ pub(super) fn backward<B: Host, C: Cell>(
     let (of_kernel, of_recurrent) = (0..features, features..features + units);
     let tensor = |values: Vec<f32>, rows: usize| DynTensor::from_floats(values, &[rows, wide]);
     let states: Vec<_> = parts.iter().map(|part| part.states.clone()).collect();
+    let [dx, dkernel] = match &how.places {
+        None => {
+            let dkernel = want_kernel.then(|| sum(|part| &part.kernels, all, of_kernel, C::KERNEL));
+            [want_x.then_some(cotangents), dkernel]
+        }
+        Some(places) => {
+            let (x, at) = (inputs.x.standard(), lengths.layout::<C>());
+            let rows: Vec<_> = plans.iter().flat_map(|plan| plan.places(places)).collect();
+            let dz = (&cotangents[..], &rows[..]);
+            project_backward::<C>(x.floats(), kernel.floats(), dz, (units, at), [want_x, want_kernel])
+        }
+    };
     [
-        want_x.then(|| DynTensor::from_floats(dx, &[batch, time, features])),
-        want_kernel.then(|| tensor(sum(|part| &part.kernels, all, of_kernel, C::KERNEL), features)),
+        dx.map(|dx| DynTensor::from_floats(dx, &shape)),
+        dkernel.map(|dkernel| tensor(dkernel, kernel.shape()[0])),
         want_recurrent.then(|| tensor(sum(|part| &part.kernels, all, of_recurrent, C::RECURRENT), units)),
         want_bias.then(|| {
             let rows = bias_rows::<C>().into_iter();

@@ -7,6 +7,7 @@ use super::super::panels::{Left, Out, Start};
 use super::super::tasks::{each, unwritten};
 use super::cell::Cell;
 use super::plan::Plan;
+use super::projected::{Given, into_blocks, project};
 use super::skipped::fill_skipped;
 use super::weights::Weights;
 use super::{CHUNK, Lengths, deal, gather_states, is_zero, states_of};
@@ -28,7 +29,7 @@ fn unroll<C: Cell>(
     lengths: Lengths,
     plan: &Plan,
     weights: &Weights,
-    (x, states): (&[f32], &[f32]),
+    (given, states): (Given<'_>, &[f32]),
     (mut out, sequences): (Vec<&mut [f32]>, bool),
     save: bool,
 ) -> Part {
@@ -39,7 +40,7 @@ fn unroll<C: Cell>(
     let memory = if save { plan.len() } else { chunks.iter().map(rows_of).max().unwrap_or(0) };
     let (mut factors, mut gates) = (unwritten(memory * at.factors), unwritten(memory * at.gates));
     let [mut h, mut c] = states_of::<C>(lengths, plan, states);
-    let begins_with_zeros = is_zero(&h);
+    let (begins_with_zeros, products) = (is_zero(&h), C::CELL.gates() * units);
     let (of_kernel, others) = weights.bias.split_at(C::KERNEL.end * at.units);
     for chunk in chunks {
         let (base, rows) = (if save { plan.first(chunk.start) } else { 0 }, rows_of(&chunk));
@@ -48,13 +49,23 @@ fn unroll<C: Cell>(
         let mut rows_left = factors.chunks_exact_mut(at.factors).zip(gates.chunks_exact_mut(at.gates));
         for step in chunk.clone() {
             for (row, (factors, gates)) in rows_left.by_ref().take(plan.active(step)).enumerate() {
-                let from = (plan.rows[row] * time + plan.time(row, step)) * features;
-                factors[..features].copy_from_slice(&x[from..from + features]);
+                let from = plan.rows[row] * time + plan.time(row, step);
+                match given {
+                    Given::Inputs(x) => {
+                        factors[..features].copy_from_slice(&x[from * features..][..features])
+                    }
+                    Given::Products(z, places) => {
+                        let z = &z[places.rows()[from] as usize * products..][..products];
+                        into_blocks::<C>(z, units, at, gates);
+                    }
+                }
                 gates[of_kernel.len()..][..others.len()].copy_from_slice(others);
             }
         }
-        let (left, z) = (Left::rows(factors, at.factors), Out::rows(gates, at.gates));
-        weights.kernel.multiply(left, rows, z, Start::Bias(of_kernel));
+        if let Given::Inputs(_) = given {
+            let (left, z) = (Left::rows(factors, at.factors), Out::rows(gates, at.gates));
+            weights.kernel.multiply(left, rows, z, Start::Bias(of_kernel));
+        }
         for step in chunk.clone() {
             let (first, active) = (plan.first(step) - plan.first(chunk.start), plan.active(step));
             let gates = &mut gates[first * at.gates..][..active * at.gates];
@@ -92,19 +103,27 @@ pub(super) fn forward<B: Host, C: Cell>(
     how: &Recurrence,
     save: bool,
 ) -> (Unrolled<B>, Vec<DynTensor<B>>) {
-    let lengths = Lengths::of(&inputs);
+    let lengths = Lengths::of(&inputs, how);
     let Lengths { batch, time, units, .. } = lengths;
     let [x, kernel, recurrent, bias, states] = inputs.into_array().map(HostTensor::standard);
     let weights = Weights::pack::<C>(lengths, kernel.floats(), recurrent.floats(), bias.floats());
+    let products;
+    let given = match &how.places {
+        None => Given::Inputs(x.floats()),
+        Some(places) => {
+            let blocks = (units, lengths.layout::<C>());
+            products = project::<C>(x.floats(), kernel.floats(), &weights.bias, blocks);
+            Given::Products(&products, places)
+        }
+    };
     let plans = Plan::parts(how, batch, time);
     let width = if how.return_sequences { time * units } else { units };
     // A last output behind no step at all is 0.
     let mut output = if how.return_sequences { unwritten(batch * width) } else { vec![0.0; batch * width] };
     let cost = lengths.cost::<C>(&plans);
     let tasks: Vec<_> = plans.iter().zip(deal(&plans, &mut output, width)).collect();
-    let given = (x.floats(), states.floats());
     let parts = each(tasks, cost, |_, (plan, out)| {
-        unroll(cell, lengths, plan, &weights, given, (out, how.return_sequences), save)
+        unroll(cell, lengths, plan, &weights, (given, states.floats()), (out, how.return_sequences), save)
     });
     fill_skipped(how, lengths, &mut output);
     let (mut saved, mut last) = (vec![], vec![]);

@@ -5,6 +5,9 @@
 //! for all rows of a chunk, then a step at a time the product with the recurrent kernel, added to it, and the gates. What
 //! the backward pass reads is kept packed: steps that a mask leaves out are not in it. Going back, a chunk's cotangents of
 //! the pre-activations make those of both kernels and of the input in one product each.
+//!
+//! Where time steps take rows of a table by place (words: few are most of a text) the product with the kernel is that of the
+//! rows, once for all steps that take it, and so are the cotangents of the kernel and of the rows (`projected`).
 
 mod backward;
 mod cell;
@@ -12,6 +15,7 @@ mod forward;
 mod gru;
 mod lstm;
 mod plan;
+mod projected;
 mod simple;
 mod skipped;
 mod weights;
@@ -39,14 +43,22 @@ const CHUNK: usize = 128;
 struct Lengths {
     batch: usize,
     time: usize,
+    /// 0 where the products with the kernel are given.
     features: usize,
     units: usize,
+    /// Whether they are.
+    projected: bool,
 }
 
 impl Lengths {
-    fn of<B: Host>(inputs: &RecurrentInputs<B>) -> Self {
-        let [batch, time, features] = inputs.x.shape()[..] else { panic!("x is [batch, time, features]") };
-        Self { batch, time, features, units: inputs.recurrent_kernel.shape()[0] }
+    fn of<B: Host>(inputs: &RecurrentInputs<B>, how: &Recurrence) -> Self {
+        let units = inputs.recurrent_kernel.shape()[0];
+        let [batch, time, features] = match (&how.places, &inputs.x.shape()[..]) {
+            (None, &[batch, time, features]) => [batch, time, features],
+            (Some(places), &[_, _]) => [places.shape()[0], places.shape()[1], 0],
+            _ => panic!("x is [batch, time, features], or [rows, features] with a place for each time step"),
+        };
+        Self { batch, time, features, units, projected: how.places.is_some() }
     }
 
     fn layout<C: Cell>(self) -> Layout {

@@ -1,6 +1,6 @@
 //! Which row takes which time step when: padding is left out before anything is computed.
 
-use crate::ops::Recurrence;
+use crate::ops::{Places, Recurrence};
 
 /// Rows of a part. Parts do not depend on the number of threads.
 const ROWS: usize = 16;
@@ -65,6 +65,15 @@ impl Plan {
     /// The time of row `row` of step `step`.
     pub(super) fn time(&self, row: usize, step: usize) -> usize {
         self.times[row][step]
+    }
+
+    /// The places of the packed rows.
+    pub(super) fn places(&self, places: &Places) -> impl Iterator<Item = usize> {
+        let time = places.shape()[1];
+        let of_row = move |row: usize, step: usize| self.rows[row] * time + self.time(row, step);
+        let steps =
+            (0..self.steps()).flat_map(move |step| (0..self.active(step)).map(move |row| of_row(row, step)));
+        steps.map(|at| places.rows()[at] as usize)
     }
 
     /// Whether row `row` takes a step at all.

@@ -19,7 +19,7 @@ use burn::backend::{Autodiff, autodiff::checkpoint::strategy::CheckpointStrategy
 use burn::tensor::backend::Backend as Burn;
 
 use super::{Activation, record_with_state};
-use crate::{DynTensor, Error, Philox, Result};
+use crate::{DynTensor, Error, Indices, Philox, Result};
 
 /// The equations of a recurrent layer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -112,6 +112,41 @@ impl Steps {
     }
 }
 
+/// The row of a table that each time step of a batch takes, known on the host.
+#[derive(Clone, Debug)]
+pub struct Places {
+    rows: Arc<[u32]>,
+    shape: [usize; 2],
+}
+
+impl Places {
+    /// Those of `rows [batch, time]`, a sequence behind the other.
+    ///
+    /// # Errors
+    /// If it has another number of elements.
+    pub fn new(rows: Vec<u32>, batch: usize, time: usize) -> Result<Self> {
+        if rows.len() != batch * time {
+            let wanted = format!("{batch} x {time}, one a sequence and time step");
+            return Err(Error::shape("places", format!("{} rows", rows.len()), wanted));
+        }
+        Ok(Self { rows: rows.into(), shape: [batch, time] })
+    }
+
+    /// The rows, `[batch, time]`.
+    pub fn rows(&self) -> &[u32] {
+        &self.rows
+    }
+
+    /// `[batch, time]`.
+    pub fn shape(&self) -> [usize; 2] {
+        self.shape
+    }
+
+    fn indices<B: Burn>(&self, device: &B::Device) -> Indices<B> {
+        Indices::from_vec(self.rows.iter().map(|&row| row as i32).collect(), &self.shape, device)
+    }
+}
+
 /// How a recurrent layer runs.
 #[derive(Clone, Debug)]
 pub struct Recurrence {
@@ -123,6 +158,9 @@ pub struct Recurrence {
     pub recurrent_activation: Activation,
     /// The time steps that count.
     pub steps: Steps,
+    /// The row of `x [rows, features]` that each time step takes; none where `x` is `[batch, time, features]`. What is computed
+    /// from a row is then computed once for all steps that take it.
+    pub places: Option<Places>,
     /// Whether time runs from the last step to the first; outputs stay at the time of their input.
     pub reverse: bool,
     /// Whether the output is that of each time step, or the last one alone.
@@ -141,6 +179,7 @@ impl Recurrence {
             activation: Activation::Tanh,
             recurrent_activation: Activation::Sigmoid,
             steps: Steps::all(),
+            places: None,
             reverse: false,
             return_sequences,
             zero_output_for_mask: false,
@@ -157,7 +196,7 @@ impl Recurrence {
 /// What a recurrent layer computes from.
 #[derive(Clone, Debug)]
 pub struct RecurrentInputs<B: Burn> {
-    /// `[batch, time, features]`.
+    /// `[batch, time, features]`, or `[rows, features]` where each time step has its place among them.
     pub x: DynTensor<B>,
     /// `W [features, gates * units]`.
     pub kernel: DynTensor<B>,

@@ -3,7 +3,7 @@
 use burn::tensor::backend::Backend as Burn;
 
 use super::{Recurrence, RecurrentCell, RecurrentInputs, Unrolled};
-use crate::ops::{Activation, activation, dropout};
+use crate::ops::{Activation, activation, dropout, embedding};
 use crate::{DynTensor, Mask};
 
 /// A run of one layer: shapes, masks and the parts of the weights.
@@ -218,11 +218,19 @@ fn stack<B: Burn>(parts: Vec<DynTensor<B>>) -> DynTensor<B> {
     DynTensor::concatenate(parts.into_iter().map(|part| part.reshape(&shape)).collect(), 0)
 }
 
+/// The inputs with `x [batch, time, features]`.
+fn unfolded<B: Burn>(inputs: RecurrentInputs<B>, how: &Recurrence) -> RecurrentInputs<B> {
+    let Some(places) = &how.places else { return inputs };
+    let places = places.indices(&inputs.x.device());
+    RecurrentInputs { x: embedding::reference(inputs.x, places), ..inputs }
+}
+
 /// The results, and for each step the states before it and its activations.
 pub(crate) fn forward<B: Burn>(
     inputs: RecurrentInputs<B>,
     how: &Recurrence,
 ) -> (Unrolled<B>, Vec<DynTensor<B>>) {
+    let inputs = unfolded(inputs, how);
     let run = Run::new(&inputs, how);
     let [batch, time, _] = inputs.x.shape()[..] else { panic!("x is [batch, time, features]") };
     let wide = how.cell.gates() * run.units;
@@ -258,6 +266,7 @@ pub(crate) fn backward<B: Burn>(
     how: &Recurrence,
     want: [bool; 5],
 ) -> [Option<DynTensor<B>>; 5] {
+    let (rows, inputs) = (inputs.x.shape()[0], unfolded(inputs, how));
     let run = Run::new(&inputs, how);
     let [batch, time, features] = inputs.x.shape()[..] else { panic!("x is [batch, time, features]") };
     let (units, count) = (run.units, how.cell.states());
@@ -295,8 +304,12 @@ pub(crate) fn backward<B: Burn>(
             (sum, term) => sum.or(term),
         };
     }
+    let of_rows = |dx: DynTensor<B>| match &how.places {
+        Some(places) => embedding::reference_backward(rows, places.indices(&dx.device()), dx),
+        None => dx,
+    };
     if time == 0 {
-        return [Some(inputs.x.zeros_like()), None, None, None, Some(stack(dstates))];
+        return [Some(of_rows(inputs.x.zeros_like())), None, None, None, Some(stack(dstates))];
     }
     if !how.reverse {
         dz.reverse();
@@ -304,7 +317,7 @@ pub(crate) fn backward<B: Burn>(
     let dz = DynTensor::concatenate(dz, 0);
     let dx = want[0].then(|| {
         let dx = dz.clone().matmul(inputs.kernel.t());
-        dx.reshape(&[time, batch, features]).permute(&[1, 0, 2])
+        of_rows(dx.reshape(&[time, batch, features]).permute(&[1, 0, 2]))
     });
     let dkernel = want[1].then(|| inputs.x.permute(&[1, 0, 2]).rows().t().matmul(dz.clone()));
     let dbias = want[3].then(|| {

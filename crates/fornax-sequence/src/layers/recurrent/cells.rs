@@ -69,7 +69,7 @@ impl Parts<'_> {
         let x = inputs.next().expect("the graph has checked the inputs");
         let (batch, features) = (x.shape()[0], x.shape()[1]);
         let how = self.recurrence("", false, context);
-        let inputs = self.inputs("", x.reshape(&[batch, 1, features]), inputs.collect(), context)?;
+        let inputs = self.inputs("", x.reshape(&[batch, 1, features]), batch, inputs.collect(), context)?;
         let run = B::recurrent(inputs, &how);
         Ok(self.split_states(run.states).into_iter().map(Value::from).collect())
     }

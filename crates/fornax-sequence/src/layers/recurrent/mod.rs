@@ -15,7 +15,7 @@ pub use gru::GRU;
 pub use lstm::LSTM;
 pub use simple_rnn::SimpleRNN;
 
-use fornax_core::ops::{Activation, Recurrence, RecurrentCell, RecurrentInputs, Steps, Unrolled};
+use fornax_core::ops::{Activation, Places, Recurrence, RecurrentCell, RecurrentInputs, Steps, Unrolled};
 use fornax_core::{Backend, DynTensor, Error, Philox, Result, Value};
 use fornax_layers::{Context, Initializer, Shape, WeightSpecs};
 
@@ -185,8 +185,11 @@ impl Parts<'_> {
         if shape[1] == 0 {
             return Err(Error::shape("input", format!("{shape:?}"), "at least one time step"));
         }
+        let steps = steps(&x)?;
+        let (x, places) = self.by_place(x, context)?;
         let how = Recurrence {
-            steps: steps(&x)?,
+            steps,
+            places,
             reverse,
             ..self.recurrence(prefix, self.sequence.return_sequences, context)
         };
@@ -197,7 +200,7 @@ impl Parts<'_> {
             Some(carried) if given.is_empty() => carried.collect(),
             _ => given,
         };
-        let inputs = self.inputs(prefix, x.float(), given, context)?;
+        let inputs = self.inputs(prefix, x, shape[0], given, context)?;
         let run = B::recurrent(inputs, &how);
         if self.sequence.stateful {
             for (name, state) in STATES.iter().zip(self.split_states(run.states.clone())) {
@@ -205,6 +208,23 @@ impl Parts<'_> {
             }
         }
         Ok(run)
+    }
+
+    /// The input as rows with a place for each time step, where that is what it is, or as it is.
+    fn by_place<B: Backend>(
+        &self,
+        x: Value<B>,
+        context: &Context<'_, B>,
+    ) -> Result<(DynTensor<B>, Option<Places>)> {
+        let drops = self.cell.dropout > 0.0 && context.training();
+        match x.rows_by_place() {
+            Some((rows, places)) if !drops => {
+                let of_steps = places.to_vec().into_iter().map(|row| row as u32).collect();
+                let shape = places.shape();
+                Ok((rows.clone(), Some(Places::new(of_steps, shape[0], shape[1])?)))
+            }
+            _ => Ok((x.float(), None)),
+        }
     }
 
     fn recurrence<B: Backend>(
@@ -232,19 +252,20 @@ impl Parts<'_> {
         if prefix.is_empty() { random } else { random.named(prefix) }
     }
 
-    /// The operation's inputs: `x [batch, time, features]` with what training drops, the weights, and the states.
+    /// The operation's inputs for a batch: `x` with what training drops, the weights, and the states.
     fn inputs<B: Backend>(
         &self,
         prefix: &str,
         x: DynTensor<B>,
+        batch: usize,
         states: Vec<DynTensor<B>>,
         context: &Context<'_, B>,
     ) -> Result<RecurrentInputs<B>> {
-        let (shape, device, units) = (x.shape(), x.device(), self.cell.units);
-        let batch = shape[0];
+        let (device, units) = (x.device(), self.cell.units);
         let x = match self.cell.dropout {
             rate if rate > 0.0 && context.training() => {
-                B::dropout(x, rate, &[batch, 1, shape[2]], self.random(prefix, context))
+                let features = x.shape()[2];
+                B::dropout(x, rate, &[batch, 1, features], self.random(prefix, context))
             }
             _ => x,
         };
