@@ -12,7 +12,7 @@ use crate::Outcome;
 use crate::process::{cargo, check, flag, nothing_left, option, root, target};
 use race::{Contender, Times};
 
-const BENCHES: [&str; 37] = [
+const BENCHES: [&str; 38] = [
     "dense-fit",
     "dense-predict",
     "dense-predict-1",
@@ -25,6 +25,7 @@ const BENCHES: [&str; 37] = [
     "rnn-fit",
     "text-fit",
     "text-fit-lazy",
+    "text-uniform-fit",
     "lstm",
     "gru",
     "lstm-wide",

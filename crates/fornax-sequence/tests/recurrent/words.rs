@@ -38,7 +38,7 @@ fn trained<B: Backend>(words: usize, mask: bool, layer: impl MultiLayer) -> Vec<
     found
 }
 
-fn check(layer: impl MultiLayer + Clone) {
+fn check(layer: impl MultiLayer) {
     // Most words more than once, and hardly any.
     for words in [20, 5000] {
         for mask in [false, true] {
