@@ -1,5 +1,7 @@
 //! Which row takes which time step when: padding is left out before anything is computed.
 
+use std::cmp::Reverse;
+
 use crate::ops::{Places, Recurrence};
 
 /// Rows of a part. Parts do not depend on the number of threads.
@@ -10,8 +12,8 @@ const ROWS: usize = 16;
 pub(super) struct Plan {
     /// The row of the batch.
     pub(super) rows: Vec<usize>,
-    /// Time steps that count, by row, in the order in which they are taken.
-    times: Vec<Vec<usize>>,
+    /// The time of each packed row.
+    times: Vec<usize>,
     /// Where the rows of each step begin, and the end.
     starts: Vec<usize>,
 }
@@ -19,30 +21,30 @@ pub(super) struct Plan {
 impl Plan {
     /// The parts of a batch. Long and short rows are spread over them evenly.
     pub(super) fn parts(how: &Recurrence, batch: usize, time: usize) -> Vec<Self> {
-        let times = |row: usize| {
-            let counts = |t: &usize| how.steps.truth().is_none_or(|truth| truth[row * time + t]);
-            let mut times: Vec<usize> = (0..time).filter(counts).collect();
-            if how.reverse {
-                times.reverse();
-            }
-            (row, times)
-        };
-        let mut rows: Vec<(usize, Vec<usize>)> = (0..batch).map(times).collect();
-        rows.sort_by_key(|(_, times)| std::cmp::Reverse(times.len()));
+        let truth = how.steps.truth();
+        let count_of = |truth: &[bool]| truth.iter().filter(|counts| **counts).count();
+        let length = |row: usize| truth.map_or(time, |truth| count_of(&truth[row * time..][..time]));
+        let lengths: Vec<usize> = (0..batch).map(length).collect();
+        let mut rows: Vec<usize> = (0..batch).collect();
+        rows.sort_by_key(|&row| Reverse(lengths[row]));
         let count = batch.div_ceil(ROWS);
-        let mut parts: Vec<Vec<(usize, Vec<usize>)>> = (0..count).map(|_| vec![]).collect();
-        rows.into_iter().enumerate().for_each(|(at, row)| parts[at % count].push(row));
-        parts.into_iter().map(Self::new).collect()
-    }
-
-    fn new(part: Vec<(usize, Vec<usize>)>) -> Self {
-        let (rows, times): (Vec<usize>, Vec<Vec<usize>>) = part.into_iter().unzip();
-        let steps = times.first().map_or(0, Vec::len);
-        let mut starts = vec![0];
-        for step in 0..steps {
-            starts.push(starts[step] + times.partition_point(|times| times.len() > step));
-        }
-        Self { rows, times, starts }
+        let part = |part: usize| {
+            let rows: Vec<usize> = rows.iter().copied().skip(part).step_by(count).collect();
+            let steps = rows.first().map_or(0, |&row| lengths[row]);
+            let mut starts = Vec::with_capacity(steps + 1);
+            starts.push(0);
+            for step in 0..steps {
+                starts.push(starts[step] + rows.partition_point(|&row| lengths[row] > step));
+            }
+            let mut times = vec![0; starts[steps]];
+            for (at, row) in rows.iter().enumerate() {
+                let order = (0..time).map(|step| if how.reverse { time - 1 - step } else { step });
+                let order = order.filter(|t| truth.is_none_or(|truth| truth[row * time + t]));
+                order.zip(&starts).for_each(|(t, start)| times[start + at] = t);
+            }
+            Self { rows, times, starts }
+        };
+        (0..count).map(part).collect()
     }
 
     pub(super) fn steps(&self) -> usize {
@@ -64,21 +66,19 @@ impl Plan {
 
     /// The time of row `row` of step `step`.
     pub(super) fn time(&self, row: usize, step: usize) -> usize {
-        self.times[row][step]
+        self.times[self.starts[step] + row]
     }
 
     /// The places of the packed rows.
     pub(super) fn places(&self, places: &Places) -> impl Iterator<Item = usize> {
         let time = places.shape()[1];
-        let of_row = move |row: usize, step: usize| self.rows[row] * time + self.time(row, step);
-        let steps =
-            (0..self.steps()).flat_map(move |step| (0..self.active(step)).map(move |row| of_row(row, step)));
-        steps.map(|at| places.rows()[at] as usize)
+        let rows = (0..self.steps()).flat_map(|step| &self.rows[..self.active(step)]);
+        rows.zip(&self.times).map(move |(row, t)| places.rows()[row * time + t] as usize)
     }
 
     /// Whether row `row` takes a step at all.
     pub(super) fn counts(&self, row: usize) -> bool {
-        !self.times[row].is_empty()
+        self.steps() > 0 && row < self.active(0)
     }
 
     /// Ranges of steps of about `rows` packed rows each.
