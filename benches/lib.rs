@@ -112,8 +112,8 @@ pub fn batch_size(name: &str) -> usize {
 }
 
 /// Noise of the model's input shape with labels: times do not depend on what the pixels show. They do depend on how often words
-/// come again, so those of `text` are drawn as a language has them: by Zipf's law with exponent 1, of 3200 about 1450 different ones
-/// (IMDB's first 100 words of 32 reviews: 1010). Those of `text-uniform` are all as frequent, 2740 different ones.
+/// come again, so those of `text` are drawn as a language has them: by Zipf's law with exponent 1, of 3200 about 1320 different ones
+/// (IMDB's first 100 words of 32 reviews: 1010). Those of `text-uniform` are all as frequent, 2730 different ones.
 pub fn samples(name: &str, count: usize) -> Result<Dataset> {
     let mut random = Philox::new(2);
     let mut below =

@@ -1,10 +1,10 @@
 //! Products with a matrix that is packed once and used many times: a recurrent kernel, at each time step.
 //!
 //! The right factor lies in panels of 16 columns, `[panel][row][16]`, so that a step of the sum reads one cache line.
-//! `R` rows times `V` vectors of the output stay in registers (8 x 2 of AVX-512's 32, 6 x 2 of AVX2's 16); the last rows
+//! `R` rows times `V` vectors of the output stay in registers (8 x 3 of AVX-512's 32, 6 x 2 of AVX2's 16); the last rows
 //! go 4, 2 and 1 at a time, because the rows of a batch of sequences end one after the other. Deep factors go 256 rows at
-//! a time, so that a block of a panel (16 KiB) stays in the first-level cache for all rows of the output. Each sum runs
-//! over the rows of the factor in order, whatever block it is in.
+//! a time, so that a block (48 KiB of AVX-512's three panels, 16 of AVX2's one) stays near for all rows of the output. Each
+//! sum runs over the rows of the factor in order, whatever block it is in.
 
 use std::ops::Range;
 use std::sync::atomic::{Ordering, compiler_fence};
@@ -164,21 +164,23 @@ impl Kernel for Job<'_> {
     unsafe fn run<L: Lanes>(self) {
         let mut column = self.columns.start;
         while column < self.columns.end {
+            let panels = (self.columns.end - column) / PANEL;
             unsafe {
-                if L::LEN == PANEL && column + PANEL == self.columns.end {
-                    self.rows::<L, 1>(column);
-                } else {
-                    self.rows::<L, 2>(column);
-                }
+                column += match panels {
+                    1 if L::LEN == PANEL => self.rows::<L, 1>(column),
+                    // Never a panel alone at the end: 4 are 2 and 2.
+                    3 | 5.. if L::LEN == PANEL && L::REGISTERS == 32 => self.rows::<L, 3>(column),
+                    _ => self.rows::<L, 2>(column),
+                };
             }
-            column += 2 * L::LEN;
         }
     }
 }
 
 impl Job<'_> {
+    /// `V` vectors of the output; returns how many columns they are.
     #[inline(always)]
-    unsafe fn rows<L: Lanes, const V: usize>(&self, column: usize) {
+    unsafe fn rows<L: Lanes, const V: usize>(&self, column: usize) -> usize {
         let mut start = self.steps.start;
         loop {
             let end = (start + BLOCK).min(self.steps.end);
@@ -198,7 +200,7 @@ impl Job<'_> {
             }
             start = end;
             if start == self.steps.end {
-                return;
+                return V * L::LEN;
             }
         }
     }
@@ -352,6 +354,7 @@ mod tests {
             (5, 300, 32, zero),
             (23, 9, 80, bias(80)),
             (7, 300, 48, bias(48)),
+            (9, 300, 112, there),
             (2, 0, 16, bias(16)),
         ] {
             let value = |at: usize| ((at * 7 % 13) as f32 - 6.0) / 8.0;
