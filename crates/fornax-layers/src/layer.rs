@@ -381,8 +381,8 @@ impl<B: Backend> Context<'_, B> {
         }
     }
 
-    /// The same, where indices come more than once with what the rows are and which place takes which: see
-    /// [`Value::rows_by_place`].
+    /// The same rows. Where indices come again each is looked up once, on backends that gain by it, and the value tells which
+    /// place takes which row: see [`Value::rows_by_place`].
     ///
     /// # Panics
     /// If the layer stated no such weight.

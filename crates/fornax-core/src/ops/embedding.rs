@@ -69,7 +69,7 @@ pub(crate) fn reference_replace<B: Burn>(
     DynTensor(B::float_select_add(table.0, 0, indices.0, values.sub(before).0))
 }
 
-/// The distinct indices, ascending, and the place of each index among them. No index is negative.
+/// The distinct indices, ascending, and the place of each index among them; none may be negative.
 ///
 /// ```
 /// assert_eq!(fornax_core::ops::distinct(&[7, 2, 7, 0]), (vec![0, 2, 7], vec![2, 1, 2, 0]));

@@ -65,3 +65,16 @@ fn training_is_that_of_every_word_alone() {
     check(LSTM::new(5).dropout(0.3).seed(4));
     check(LSTM::new(5).recurrent_dropout(0.3).seed(4));
 }
+
+/// A text of one word, one of a word that there is not, and no text at all.
+#[test]
+fn one_text_and_none() {
+    let network: Network<Flex> =
+        Sequential::new([4]).add(Embedding::new(9, 3)).add(LSTM::new(2)).build().unwrap();
+    let y = network.predict(&Array::from_i32([1, 4], vec![7; 4]).unwrap()).unwrap();
+    assert!(y.shape() == [1, 2] && y.to_f32().iter().all(|y| y.is_finite()));
+    let error = network.predict(&Array::from_i32([1, 4], vec![9; 4]).unwrap()).unwrap_err();
+    assert_eq!(error.to_string(), "layer embedding (Embedding): index: found 9, wanted 0 to 8 (input_dim 9)");
+    let error = network.predict(&Array::from_i32([0, 4], vec![]).unwrap()).unwrap_err();
+    assert_eq!(error.to_string(), "inputs: found no sample, wanted at least one");
+}
